@@ -1,0 +1,70 @@
+import { accessSync, constants } from 'node:fs'
+import path from 'node:path'
+import { run, say } from './run.mjs'
+
+/**
+ * What the tests run besides Node: Debian's package, a command by which its presence is seen, and what it is for.
+ * A test whose command is missing is skipped with that as its reason.
+ */
+const testPackages = [
+  { package: 'zstd', command: 'zstd', why: 'opens our frames, and makes frames for us to open' },
+  { package: 'age', command: 'age', why: 'opens what we encrypt, and encrypts for us to open' },
+  { package: 'attr', command: 'setfattr', why: 'sets and reads extended attributes' },
+  { package: 'acl', command: 'setfacl', why: 'sets and reads POSIX ACLs' },
+  { package: 'btrfs-progs', command: 'mkfs.btrfs', why: 'real Btrfs on a loop device' },
+  { package: 'xfsprogs', command: 'mkfs.xfs', why: 'real XFS on a loop device' },
+  { package: 'util-linux', command: 'losetup', why: 'loop devices, mount, unshare' },
+  { package: 'strace', command: 'strace', why: 'counts the system calls that reach a disk, and stops a run at a chosen one' },
+  { package: 'python3', command: 'python3', why: 'tarfile, an independent reader of our archives' },
+  { package: 'git', command: 'git', why: 'a fresh clone, and real trees to back up' },
+  { package: 'procps', command: 'ps', why: 'looks at process groups and memory from outside' },
+  { package: 'restic', command: 'restic', why: 'a peer in the benchmarks' },
+  { package: 'borgbackup', command: 'borg', why: 'a peer in the benchmarks' },
+  { package: 'rclone', command: 'rclone', why: 'serves WebDAV, S3 and SFTP; a peer in the benchmarks' },
+  { package: 'rsync', command: 'rsync', why: 'compares restored trees; a peer in the benchmarks' },
+]
+
+// Where an ordinary user's PATH ends and mkfs and losetup live.
+const folders = [...(process.env.PATH ?? '').split(path.delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin']
+
+export function missingTestPackages() {
+  return testPackages.filter(({ command }) => !folders.some((folder) => isExecutable(path.join(folder, command))))
+}
+
+/** Installs what is missing where it may, and says what stays missing. Never fails: the tests that need it are skipped, and say why. */
+export async function installTestPackages() {
+  const missing = missingTestPackages()
+  if (missing.length === 0) return
+  const names = missing.map((each) => each.package)
+  if (process.getuid?.() === 0 && folders.some((folder) => isExecutable(path.join(folder, 'apt-get')))) {
+    say(`bastion: installing for the tests: ${names.join(' ')} …`)
+    const { ok, output } = await aptInstall(names)
+    if (!ok) say(output)
+  }
+  const still = missingTestPackages()
+  if (still.length === 0) return
+  say('bastion: missing, so the tests that need them are skipped:')
+  for (const each of still) say(`  ${each.package.padEnd(12)} ${each.why}`)
+  say(`  install them: apt-get install ${still.map((each) => each.package).join(' ')}`)
+}
+
+/** @param {readonly string[]} names */
+async function aptInstall(names) {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  const args = ['install', '-y', '--no-install-recommends', ...names]
+  const first = await run('apt-get', args, { env })
+  if (first.ok) return first
+  // A new machine or image has no package lists yet.
+  const update = await run('apt-get', ['update'], { env })
+  return update.ok ? run('apt-get', args, { env }) : update
+}
+
+/** @param {string} file */
+function isExecutable(file) {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}

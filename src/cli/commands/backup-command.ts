@@ -1,0 +1,182 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, rmSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join, resolve } from 'node:path'
+import { blake3 } from '@napi-rs/blake-hash'
+import type { Command } from 'commander'
+import { z } from 'zod'
+import { BastionError } from '../../core/errors.ts'
+import { filesystemSourceSchema } from '../../core/filesystem-source.ts'
+import { jobIdSchema, uuidv7 } from '../../core/ids.ts'
+import { mebibyte, pipelineSpecSchema } from '../../core/pipeline-spec.ts'
+import type { RunEvent } from '../../core/run-event.ts'
+import { backup, type BackupOutcome } from '../../engine/backup.ts'
+import { artifactName } from '../../engine/list.ts'
+import { targetArgument } from '../arguments.ts'
+import { type CliContext, dataDirectory } from '../cli-context.ts'
+import { type ExitCode, exitCodes } from '../exit-code.ts'
+import { openKnownTargets } from '../known-targets.ts'
+import { createProgressLine, formatBytes, formatDuration } from '../progress-line.ts'
+import { systemClock } from '../system-clock.ts'
+import { producer } from '../version.ts'
+import { collect, type RunCommand } from './command.ts'
+
+interface BackupOptions {
+  to: string
+  encryptTo: string[]
+  include: string[]
+  exclude: string[]
+  format: string
+  level: string
+  partSize: string
+  symlinks: string
+  hardlinks: string
+  errorPolicy: string
+  consistency: string
+  consistencyThreshold: string
+  oneFileSystem?: true
+  snapshot: string
+  snapshotProvider?: string
+  jobId?: string
+  jobName?: string
+  newTarget?: true
+  dataDir?: string
+  json?: true
+}
+
+export function addBackupCommand(program: Command, run: RunCommand): void {
+  program
+    .command('backup')
+    .description('back up files and directories as one artifact')
+    .argument('<source...>', 'files and directories')
+    .requiredOption('--to <target>', 'where to: a path, or a URL such as file:///backups')
+    .option('--encrypt-to <recipient>', 'age recipient (age1…) that can open the backup; repeatable', collect, [])
+    .option('--exclude <pattern>', 'leave out what matches, as in .gitignore; repeatable', collect, [])
+    .option('--include <pattern>', 'take only what matches; repeatable', collect, [])
+    .option('--format <format>', 'archive_v1', 'archive_v1')
+    .option('--level <n>', 'zstd level, 1 to 19', '3')
+    .option('--part-size <mib>', 'size of a part in MiB, 1 to 256', '32')
+    .option('--symlinks <policy>', 'keep, follow or skip', 'keep')
+    .option('--hardlinks <policy>', 'keep or copy', 'keep')
+    .option('--error-policy <policy>', 'unreadable files: fail_fast, skip_fail or skip_ok', 'skip_ok')
+    .option('--consistency <policy>', 'files that changed while read: warn, fail or ignore', 'warn')
+    .option('--consistency-threshold <n>', 'with "fail": how many may change', '0')
+    .option('--one-file-system', 'do not go into other mounts')
+    .option('--snapshot <mode>', 'source snapshot: auto, off or required', 'auto')
+    .option('--snapshot-provider <name>', 'use this provider')
+    .option('--job-id <id>', 'the job these backups belong to (default: from host and sources)')
+    .option('--job-name <name>', 'its name for people')
+    .option('--new-target', 'accept that another target, or an empty one, is at a place used before')
+    .option('--data-dir <dir>', 'where Bastion keeps its own data')
+    .option('--json', 'events and the result as JSON lines')
+    .action((sources: string[], options: BackupOptions) => run((context) => backupCommand(sources, options, context)))
+}
+
+async function backupCommand(sources: string[], options: BackupOptions, context: CliContext): Promise<ExitCode> {
+  const paths = sources.map((source) => resolve(context.cwd, source))
+  const source = checked(filesystemSourceSchema, {
+    type: 'filesystem',
+    paths,
+    include: options.include,
+    exclude: options.exclude,
+    symlink_policy: options.symlinks,
+    hardlink_policy: options.hardlinks,
+    error_policy: options.errorPolicy,
+    one_file_system: options.oneFileSystem ?? false,
+    // Counting first is for people who watch.
+    pre_scan: context.terminalColumns() !== null && options.json !== true,
+    snapshot_mode: options.snapshot,
+    ...(options.snapshotProvider === undefined ? {} : { snapshot_provider: options.snapshotProvider }),
+    consistency_policy: options.consistency,
+    consistency_fail_threshold: Number(options.consistencyThreshold),
+  })
+  const pipeline = checked(pipelineSpecSchema, {
+    format: options.format,
+    level: Number(options.level),
+    recipients: options.encryptTo,
+    part_size_bytes: Number(options.partSize) * mebibyte,
+  })
+  const jobId = checked(jobIdSchema, options.jobId ?? defaultJobId(paths))
+  const dataDir = dataDirectory(context, options.dataDir)
+  const runId = uuidv7(systemClock.now(), randomBytes(10))
+  const runDirectory = join(dataDir, 'runs', runId)
+  const known = openKnownTargets(dataDir)
+  await using target = await targetArgument(options.to, context)
+  const expected = options.newTarget === true ? undefined : known.idOf(target.label)
+  const startedMs = systemClock.now()
+
+  mkdirSync(runDirectory, { recursive: true, mode: 0o700 })
+  try {
+    using line = createProgressLine(context)
+    const outcome = await backup(
+      {
+        hubId: 'cli',
+        nodeId: hostname(),
+        jobId,
+        jobName: options.jobName ?? jobId,
+        runId,
+        source,
+        pipeline,
+        ...(expected === undefined ? {} : { expectedTargetId: expected }),
+      },
+      {
+        target,
+        clock: systemClock,
+        signal: context.signal,
+        producer,
+        runDirectory,
+        ownDirectories: [dataDir],
+        emit: (event) => tell(event, options, context),
+        onProgress: (progress) => line.show(progress),
+      },
+    )
+    line[Symbol.dispose]()
+    known.remember(target.label, outcome.targetId)
+    const name = `${options.to.replace(/\/$/, '')}/${artifactName({ jobId, runId })}`
+    if (options.json === true) {
+      const { status, manifest, issues, summary } = outcome
+      await context.out(`${JSON.stringify({ kind: 'result', artifact: artifactName({ jobId, runId }), status, grade: summary.grade, totals: manifest.totals, issues, summary })}\n`)
+    } else {
+      await context.out(`${name}\n`)
+      context.note(summaryText(outcome, systemClock.now() - startedMs))
+    }
+    return outcome.status === 'warning' ? exitCodes.warnings : exitCodes.ok
+  } finally {
+    rmSync(runDirectory, { recursive: true, force: true })
+  }
+}
+
+function tell(event: RunEvent, options: BackupOptions, context: CliContext): void {
+  // NDJSON is written in order; the pipe's own buffer takes what the reader has not.
+  if (options.json === true) void context.out(`${JSON.stringify(event)}\n`)
+  else if (event.level !== 'info' && event.kind !== 'source_consistency' && event.kind !== 'issues') context.note(`${event.kind}: ${event.message}\n`)
+}
+
+function summaryText({ manifest, summary, issues }: BackupOutcome, durationMs: number): string {
+  const { totals } = manifest
+  const lines = [
+    `${totals.files} files, ${totals.dirs} directories, ${totals.links} links; ${formatBytes(totals.source_bytes)} read, ${formatBytes(totals.stored_bytes)} stored in ${formatDuration(durationMs)}; grade ${summary.grade}`,
+  ]
+  const { consistency } = summary.filesystem
+  const changed = consistency.changed_total + consistency.replaced_total + consistency.deleted_total
+  if (changed > 0) {
+    lines.push(`${changed} files changed while they were read:`)
+    for (const sample of consistency.sample.slice(0, 10)) lines.push(`  /${sample.path} (${sample.reason})`)
+  }
+  if (issues.total > 0) {
+    lines.push(`${issues.total} entries could not be read:`)
+    for (const issue of issues.sample.slice(0, 10)) lines.push(`  /${issue.path}: ${issue.message}`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+function defaultJobId(paths: readonly string[]): string {
+  return `cli-${blake3([hostname(), ...paths.toSorted()].join('\0')).toString('hex').slice(0, 16)}`
+}
+
+function checked<T>(schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]
+  throw new BastionError('invalid_spec', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not valid'}`.replace(/^: /, ''))
+}

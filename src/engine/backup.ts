@@ -1,0 +1,224 @@
+import { randomBytes } from 'node:crypto'
+import { type CompleteMarker, formatVersion, objectNames, runPrefix, type RunMarker } from '../core/artifact.ts'
+import type { Clock } from '../core/clock.ts'
+import { type ConsistencyReport, hasFindings } from '../core/consistency.ts'
+import type { CoverageItem } from '../core/coverage.ts'
+import type { IndexHeader } from '../core/entry.ts'
+import { BastionError } from '../core/errors.ts'
+import type { FilesystemSource } from '../core/filesystem-source.ts'
+import type { Grade } from '../core/grade.ts'
+import type { Manifest } from '../core/manifest.ts'
+import type { PipelineSpec } from '../core/pipeline-spec.ts'
+import type { Progress, RunEvent, RunEventKind } from '../core/run-event.ts'
+import type { SnapshotSummary } from '../core/source-snapshot.ts'
+import { writeArchive } from './formats/archive-v1/archive-writer.ts'
+import { restoreNotes } from './formats/archive-v1/restore-notes.ts'
+import type { PackReport } from './pipeline/source-packer.ts'
+import { createProgressMeter } from './progress-meter.ts'
+import { prepareFilesystemSource } from './sources/filesystem/filesystem-source.ts'
+import { storeJson } from './store-object.ts'
+import { establishIdentity } from './targets/target-identity.ts'
+import type { Target } from './targets/target.ts'
+
+/** What to back up, under which names. Everything that time and chance decide is an argument. */
+export interface BackupPlan {
+  hubId: string
+  nodeId: string
+  jobId: string
+  jobName: string
+  runId: string
+  retryOf?: string
+  source: FilesystemSource
+  pipeline: PipelineSpec
+  /** the target this job is known to write to; absent on first use */
+  expectedTargetId?: string
+}
+
+export interface BackupContext {
+  target: Target
+  clock: Clock
+  signal: AbortSignal
+  producer: string
+  /** a private directory for spills; nothing of the source's content is put there */
+  runDirectory: string
+  /** never part of a source: the data directory, other local target roots */
+  ownDirectories: readonly string[]
+  emit(event: RunEvent): void
+  onProgress(progress: Progress): void
+}
+
+export interface BackupOutcome {
+  status: 'success' | 'warning'
+  targetId: string
+  manifest: Manifest
+  manifestHash: string
+  issues: PackReport['issues']
+  summary: { filesystem: { snapshot: SnapshotSummary; consistency: ConsistencyReport; coverage: CoverageItem[] }; grade: Grade }
+}
+
+/**
+ * A backup, from nothing to a complete artifact: prove the target, mark the run, pack the source straight into it, store the index, the manifest and the notes, make it
+ * all durable, and only then say that it exists. What goes wrong before that removes what was stored.
+ * @throws BastionError
+ */
+export async function backup(plan: BackupPlan, context: BackupContext): Promise<BackupOutcome> {
+  const { target, clock, signal } = context
+  const { source: spec, pipeline, jobId, runId } = plan
+  const prefix = runPrefix(jobId, runId)
+  const startedAt = clock.now()
+  const emit = (kind: RunEventKind, message: string, fields: Record<string, unknown> = {}, level: RunEvent['level'] = 'info') =>
+    context.emit({ ts: clock.now(), level, kind, message, fields })
+
+  signal.throwIfAborted()
+  if (pipeline.format !== 'archive_v1') throw new BastionError('unsupported', `the format ${pipeline.format} cannot be written by this version`)
+  emit('started', `backup to ${target.label}`, { job_id: jobId, run_id: runId })
+  const ownDirectories = [...context.ownDirectories, ...(target.features.localRoot === undefined ? [] : [target.features.localRoot])]
+  const identity = await establishIdentity(target, {
+    ...(plan.expectedTargetId === undefined ? {} : { expectedTargetId: plan.expectedTargetId }),
+    newTargetId: randomBytes(16).toString('hex'),
+    nowMs: startedAt,
+  })
+  await using source = prepareFilesystemSource(spec, { ownDirectories })
+  const snapshot = chooseSnapshot(spec, emit)
+  const progress = createProgressMeter({ clock, onProgress: context.onProgress })
+  if (spec.pre_scan) {
+    emit('scan', 'counting what there is to do')
+    await progress.count(source.entries(), signal)
+  }
+
+  const marker: RunMarker = {
+    v: 1,
+    hub_id: plan.hubId,
+    job_id: jobId,
+    run_id: runId,
+    node_id: plan.nodeId,
+    format: pipeline.format,
+    owner_token: randomBytes(16).toString('hex'),
+    started_at: startedAt,
+  }
+  try {
+    await storeJson(target, `${prefix}/${objectNames.run}`, marker, signal)
+    emit('packaging', `packing as ${pipeline.format}`)
+    const archive = await writeArchive({
+      target,
+      prefix,
+      pipeline,
+      source,
+      errorPolicy: spec.error_policy,
+      runDirectory: context.runDirectory,
+      signal,
+      progress,
+      onPart: (part) => emit('part_stored', part.name, { ...part }),
+      header: (): IndexHeader => ({
+        v: 1,
+        source: spec,
+        coverage: source.coverage(),
+        snapshot,
+        job: { name: plan.jobName, spec: { source: spec, pipeline } },
+      }),
+      accept: (report) => judge(report, spec, emit),
+    })
+    const { report } = archive
+    const coverage = source.coverage()
+    emit('coverage', `${coverage.length} mounts or directories`, { coverage })
+
+    const encrypted = pipeline.recipients.length > 0
+    const { retried_total, changed_total, replaced_total, deleted_total, read_error_total } = report.consistency
+    const manifest: Manifest = {
+      format_version: formatVersion,
+      producer: context.producer,
+      hub_id: plan.hubId,
+      job_id: jobId,
+      run_id: runId,
+      retry_of: plan.retryOf ?? null,
+      node_id: plan.nodeId,
+      started_at: startedAt,
+      ended_at: clock.now(),
+      pipeline: {
+        format: pipeline.format,
+        tar: 'pax',
+        compression: 'zstd',
+        level: pipeline.level,
+        frame_bytes: pipeline.frame_bytes,
+        encryption: encrypted ? 'age_x25519' : 'none',
+        ...(encrypted ? { recipients: pipeline.recipients } : {}),
+        ...(pipeline.encryption_key === undefined ? {} : { encryption_key: pipeline.encryption_key }),
+        part_size_bytes: pipeline.part_size_bytes,
+      },
+      artifacts: [...archive.parts],
+      entry_index: archive.index,
+      totals: { ...report.totals, stored_bytes: archive.storedBytes, payload_tar_bytes: archive.tarBytes },
+      snapshot: encrypted ? withoutReason(snapshot) : snapshot,
+      ...(encrypted ? {} : { source: { type: spec.type, paths: spec.paths }, coverage }),
+      consistency: { grade: report.grade(), changed_total, replaced_total, deleted_total, read_error_total, retried_total },
+    }
+    const { hash: manifestHash } = await storeJson(target, `${prefix}/${objectNames.manifest}`, manifest, signal)
+    await target.put(`${prefix}/${objectNames.restoreNotes}`, Buffer.from(restoreNotes(manifest)), { signal })
+    await target.flush?.(prefix)
+    signal.throwIfAborted()
+    const complete: CompleteMarker = { v: 1, run_id: runId, manifest_hash: manifestHash, completed_at: clock.now() }
+    await storeJson(target, `${prefix}/${objectNames.complete}`, complete, signal)
+
+    const warning = report.issues.total > 0 || (spec.consistency_policy === 'warn' && hasFindings(report.consistency))
+    const grade = report.grade()
+    emit('complete', `${report.totals.files} files stored`, { manifest_hash: manifestHash, grade, ...manifest.totals })
+    return {
+      status: warning ? 'warning' : 'success',
+      targetId: identity.target_id,
+      manifest,
+      manifestHash,
+      issues: report.issues,
+      summary: { filesystem: { snapshot, consistency: report.consistency, coverage }, grade },
+    }
+  } catch (error) {
+    await removePartial(target, prefix, emit)
+    throw signal.aborted ? canceled(signal) : error
+  }
+}
+
+/** Source snapshots have no providers in this version, and say so. */
+function chooseSnapshot(spec: FilesystemSource, emit: (kind: RunEventKind, message: string, fields: Record<string, unknown>, level: RunEvent['level']) => void): SnapshotSummary {
+  if (spec.snapshot_mode === 'off') return { mode: 'off', status: 'off' }
+  const reason = 'this version has no source snapshot providers'
+  if (spec.snapshot_mode === 'required') throw new BastionError('snapshot_unavailable', `a source snapshot is required, but ${reason}`)
+  emit('snapshot_unavailable', reason, { reason }, 'warn')
+  return { mode: spec.snapshot_mode, status: 'unavailable', reason }
+}
+
+/** Tells what changed and what could not be read, and stops the run where its policies say so. */
+function judge(
+  report: PackReport,
+  spec: FilesystemSource,
+  emit: (kind: RunEventKind, message: string, fields: Record<string, unknown>, level: RunEvent['level']) => void,
+): void {
+  const { consistency, issues } = report
+  if (hasFindings(consistency)) emit('source_consistency', 'source consistency warnings', { ...consistency }, 'warn')
+  if (issues.total > 0) emit('issues', `${issues.total} entries could not be read`, { ...issues }, 'warn')
+  if (issues.total > 0 && spec.error_policy !== 'skip_ok') {
+    throw new BastionError('issues', `${issues.total} entries could not be read`, { details: { issues } })
+  }
+  const changed = consistency.changed_total + consistency.replaced_total + consistency.deleted_total
+  if (spec.consistency_policy === 'fail' && changed > spec.consistency_fail_threshold) {
+    throw new BastionError('source_consistency', `${changed} files changed while they were read, more than the ${spec.consistency_fail_threshold} allowed`)
+  }
+}
+
+/** The manifest is clear: a reason may name a path. */
+function withoutReason({ reason: _reason, units: _units, ...rest }: SnapshotSummary): SnapshotSummary {
+  return rest
+}
+
+/** Best effort: without its complete marker the directory is no artifact, and incomplete cleanup finds it by its run.json. */
+async function removePartial(target: Target, prefix: string, emit: (kind: RunEventKind, message: string, fields: Record<string, unknown>, level: RunEvent['level']) => void) {
+  try {
+    await target.remove(`${prefix}/${objectNames.complete}`)
+    const removed = await target.removeTree(prefix)
+    emit('cleanup', 'the partial run was removed', { ...removed }, 'info')
+  } catch (error) {
+    emit('cleanup', 'the partial run could not be removed; it stays without a marker', { reason: error instanceof Error ? error.message : String(error) }, 'warn')
+  }
+}
+
+function canceled(signal: AbortSignal): BastionError {
+  return signal.reason instanceof BastionError ? signal.reason : new BastionError('canceled', 'the backup was canceled', { cause: signal.reason })
+}

@@ -1,0 +1,92 @@
+import { Blake3Hasher } from '@napi-rs/blake-hash'
+import { partName } from '../../../core/artifact.ts'
+import { mebibyte } from '../../../core/pipeline-spec.ts'
+import { type ByteChannel, createByteChannel } from '../../../lib/byte-channel.ts'
+import type { Target } from '../../targets/target.ts'
+
+/** Bytes written one after the other. */
+export interface ByteSink {
+  /** Waits while the place behind is slower. Chunks are not changed by the caller afterwards. */
+  write(chunk: Uint8Array): Promise<void>
+  end(): Promise<void>
+}
+
+export interface StoredPart {
+  name: string
+  size: number
+  hash_alg: 'blake3'
+  hash: string
+}
+
+export interface PartsWriter extends ByteSink {
+  /** Stored parts, in order; whole after `end`. */
+  readonly parts: readonly StoredPart[]
+  readonly storedBytes: number
+}
+
+/** Between the packer and one part's put. */
+const channelBytes = 8 * mebibyte
+/** Parts whose bytes are all handed over and which are being made durable while the next is filled. */
+const partsFinishing = 2
+
+/**
+ * Cuts a stream into parts of exactly `partSizeBytes` (the last one shorter) and puts each into the target while it is made: nothing is staged, and a part needs no
+ * more memory than `channelBytes`.
+ */
+export function createPartsWriter(options: {
+  target: Target
+  prefix: string
+  partSizeBytes: number
+  signal: AbortSignal
+  onPart: (part: StoredPart) => void
+}): PartsWriter {
+  const { target, prefix, partSizeBytes, signal, onPart } = options
+  const parts: StoredPart[] = []
+  const finishing: Promise<void>[] = []
+  let storedBytes = 0
+  let open: { part: StoredPart; channel: ByteChannel; stored: Promise<void>; hasher: Blake3Hasher } | null = null
+
+  function openPart() {
+    const part: StoredPart = { name: partName(parts.length + 1), size: 0, hash_alg: 'blake3', hash: '' }
+    const channel = createByteChannel(channelBytes)
+    const stored = target.put(`${prefix}/${part.name}`, channel, { signal }).then(() => {})
+    stored.catch((error: unknown) => channel.fail(error))
+    parts.push(part)
+    return { part, channel, stored, hasher: new Blake3Hasher() }
+  }
+
+  async function closePart(): Promise<void> {
+    if (open === null) return
+    const { part, channel, stored, hasher } = open
+    open = null
+    part.hash = hasher.digest('hex')
+    channel.end()
+    finishing.push(stored.then(() => onPart(part)))
+    finishing.at(-1)?.catch(() => {}) // awaited below, maybe after another one failed
+    while (finishing.length > partsFinishing) await finishing.shift()
+  }
+
+  return {
+    parts,
+    get storedBytes() {
+      return storedBytes
+    },
+    async write(chunk) {
+      let rest = chunk
+      while (rest.byteLength > 0) {
+        open ??= openPart()
+        const piece = rest.subarray(0, partSizeBytes - open.part.size)
+        open.hasher.update(piece)
+        open.part.size += piece.byteLength
+        storedBytes += piece.byteLength
+        await open.channel.write(piece)
+        if (open.part.size === partSizeBytes) await closePart()
+        rest = rest.subarray(piece.byteLength)
+      }
+    },
+    async end() {
+      await closePart()
+      await Promise.all(finishing)
+    },
+  }
+}

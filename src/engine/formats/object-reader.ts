@@ -1,0 +1,54 @@
+import { BastionError } from '../../core/errors.ts'
+import type { Target } from '../targets/target.ts'
+import type { RangeReader } from './range-reader.ts'
+
+/** An object of a target, or several one after the other as one stream (the parts of a payload). Sizes are what the manifest promises. */
+export function createObjectReader(target: Target, objects: readonly { key: string; size: number }[]): RangeReader {
+  const ends: number[] = []
+  let sizeBytes = 0
+  for (const object of objects) ends.push((sizeBytes += object.size))
+
+  async function* stream(offset: number, end = sizeBytes, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+    for (let i = 0; i < objects.length && offset < end; i++) {
+      const { key, size } = objects[i]!
+      const start = ends[i]! - size
+      if (offset >= start + size) continue
+      const wanted = Math.min(end, start + size) - offset
+      const range = wanted === size ? {} : { range: { offset: offset - start, length: wanted } }
+      let got = 0
+      for await (const chunk of await open(key, range, signal)) {
+        got += chunk.byteLength
+        if (got > wanted) throw damaged(key, 'is longer than the manifest says')
+        yield chunk
+      }
+      if (got < wanted) throw damaged(key, 'is shorter than the manifest says')
+      offset += got
+    }
+  }
+
+  async function open(key: string, range: { range?: { offset: number; length: number } }, signal: AbortSignal | undefined) {
+    try {
+      return await target.get(key, { ...range, ...(signal === undefined ? {} : { signal }) })
+    } catch (error) {
+      if (error instanceof BastionError && error.code === 'target_not_found') throw damaged(key, 'is missing', error)
+      throw error
+    }
+  }
+
+  return {
+    sizeBytes,
+    stream,
+    async read(offset, length, signal) {
+      if (offset < 0 || length < 0 || offset + length > sizeBytes) {
+        throw new BastionError('artifact_damaged', `bytes ${offset} to ${offset + length} are asked for, but there are only ${sizeBytes}`)
+      }
+      const chunks: Uint8Array[] = []
+      for await (const chunk of stream(offset, offset + length, signal)) chunks.push(chunk)
+      return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
+    },
+  }
+}
+
+function damaged(key: string, what: string, cause?: unknown): BastionError {
+  return new BastionError('artifact_damaged', `${key} ${what}`, { cause, details: { object: key } })
+}

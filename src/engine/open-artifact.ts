@@ -1,0 +1,159 @@
+import { Blake3Hasher } from '@napi-rs/blake-hash'
+import type { z } from 'zod'
+import { type CompleteMarker, completeMarkerSchema, formatVersion, objectNames, runMarkerSchema, runPrefix } from '../core/artifact.ts'
+import { BastionError, hasCode } from '../core/errors.ts'
+import { type Manifest, manifestSchema } from '../core/manifest.ts'
+import { openAgeRange } from './crypto/age-range-reader.ts'
+import { decodeSeekTable, type SeekTable, seekTableFooterBytes, seekTableSize } from './formats/archive-v1/seek-table.ts'
+import { type EntriesIndex, openEntriesIndex } from './formats/entries-index-reader.ts'
+import { createObjectReader } from './formats/object-reader.ts'
+import type { RangeReader } from './formats/range-reader.ts'
+import type { Target } from './targets/target.ts'
+
+export interface ArtifactRef {
+  jobId: string
+  runId: string
+}
+
+/** A complete artifact, open to be read. Parts of it are fetched only when they are needed. */
+export interface Artifact {
+  readonly prefix: string
+  readonly manifest: Manifest
+  readonly complete: CompleteMarker
+  readonly manifestHash: string
+  /** The payload's parts as stored, one after the other. */
+  readonly stored: RangeReader
+  index(): Promise<EntriesIndex>
+  /** The zstd stream of the payload, and where its frames are. */
+  payload(): Promise<{ reader: RangeReader; table: SeekTable }>
+}
+
+/** No manifest or marker of ours comes near it. */
+const maxJsonBytes = 64 * 1024 * 1024
+/** What is fetched of the end of a payload at first: the table of a 32 GiB archive. */
+const tailBytes = 64 * 1024
+
+/**
+ * Opens an artifact and walks the first links of its chain: marker → manifest → ids.
+ * @param options.identities age identities, for encrypted artifacts
+ * @throws artifact_not_found without a marker · artifact_damaged · unsupported · encryption_key_missing (when index or payload are opened)
+ */
+export async function openArtifact(
+  target: Target,
+  ref: ArtifactRef,
+  options: { identities: readonly string[]; signal: AbortSignal; expectedManifestHash?: string },
+): Promise<Artifact> {
+  const { signal } = options
+  const prefix = runPrefix(ref.jobId, ref.runId)
+  const complete = await readComplete(target, ref, signal)
+  const manifestBytes = await readSmall(target, `${prefix}/${objectNames.manifest}`, signal)
+  const manifestHash = new Blake3Hasher().update(manifestBytes).digest('hex')
+  if (manifestHash !== complete.manifest_hash) throw damaged(objectNames.manifest, 'does not have the hash the complete marker gives')
+  if (options.expectedManifestHash !== undefined && manifestHash !== options.expectedManifestHash) {
+    throw damaged(objectNames.manifest, 'is not the one that was stored')
+  }
+  const manifest = parseManifest(manifestBytes)
+  if (complete.run_id !== ref.runId || manifest.run_id !== ref.runId || manifest.job_id !== ref.jobId) {
+    throw damaged(objectNames.manifest, 'belongs to another run than its directory')
+  }
+  const run = parse(runMarkerSchema, objectNames.run, await readSmall(target, `${prefix}/${objectNames.run}`, signal))
+  if (run.run_id !== ref.runId || run.job_id !== ref.jobId) throw damaged(objectNames.run, 'belongs to another run than its directory')
+
+  const encrypted = manifest.pipeline.encryption === 'age_x25519'
+  const clear = (reader: RangeReader) => (encrypted ? openAgeRange(reader, options.identities) : Promise.resolve(reader))
+  const stored = createObjectReader(
+    target,
+    manifest.artifacts.map((part) => ({ key: `${prefix}/${part.name}`, size: part.size })),
+  )
+  return {
+    prefix,
+    manifest,
+    complete,
+    manifestHash,
+    stored,
+    index: once(async () => {
+      const { name, size, count } = manifest.entry_index
+      return openEntriesIndex(await clear(createObjectReader(target, [{ key: `${prefix}/${name}`, size }])), { count })
+    }),
+    payload: once(async () => {
+      const reader = await clear(stored)
+      return { reader, table: await readSeekTable(reader, signal) }
+    }),
+  }
+}
+
+/** The complete marker of a run. @throws artifact_not_found without one · artifact_damaged */
+export async function readComplete(target: Target, ref: ArtifactRef, signal: AbortSignal): Promise<CompleteMarker> {
+  const prefix = runPrefix(ref.jobId, ref.runId)
+  try {
+    return parse(completeMarkerSchema, objectNames.complete, await readSmall(target, `${prefix}/${objectNames.complete}`, signal))
+  } catch (error) {
+    if (!hasCode(error, 'artifact_damaged') || error.details['missing'] !== true) throw error
+    throw new BastionError('artifact_not_found', `${target.label} has no complete artifact ${prefix}`, { cause: error })
+  }
+}
+
+function parseManifest(bytes: Uint8Array): Manifest {
+  const raw = parseJson(objectNames.manifest, bytes) as { format_version?: unknown; requires?: unknown }
+  if (typeof raw.format_version === 'number' && raw.format_version > formatVersion) {
+    throw new BastionError('unsupported', `the artifact has format version ${raw.format_version}; this Bastion reads up to ${formatVersion} and is too old for it`)
+  }
+  if (Array.isArray(raw.requires) && raw.requires.length > 0) {
+    throw new BastionError('unsupported', `the artifact requires ${raw.requires.map(String).join(', ')}, which this Bastion does not know`)
+  }
+  return check(manifestSchema, objectNames.manifest, raw)
+}
+
+async function readSeekTable(reader: RangeReader, signal: AbortSignal): Promise<SeekTable> {
+  const { sizeBytes } = reader
+  if (sizeBytes < seekTableFooterBytes) throw damaged('the payload', 'is too short to be one')
+  const tail = await reader.read(Math.max(0, sizeBytes - tailBytes), Math.min(sizeBytes, tailBytes), signal)
+  const tableBytes = seekTableSize(tail, sizeBytes)
+  const whole = tableBytes <= tail.byteLength ? tail : await reader.read(sizeBytes - tableBytes, tableBytes, signal)
+  return decodeSeekTable(whole, sizeBytes)
+}
+
+/** A small object, whole. @throws artifact_damaged when it is absent (details `missing`) or too large */
+async function readSmall(target: Target, key: string, signal: AbortSignal): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  try {
+    for await (const chunk of await target.get(key, { signal })) {
+      chunks.push(chunk)
+      size += chunk.byteLength
+      if (size > maxJsonBytes) throw damaged(key, 'is far larger than it can be')
+    }
+  } catch (error) {
+    if (!hasCode(error, 'target_not_found')) throw error
+    throw new BastionError('artifact_damaged', `${key} is missing`, { cause: error, details: { object: key, missing: true } })
+  }
+  return Buffer.concat(chunks)
+}
+
+function parse<T>(schema: z.ZodType<T>, name: string, bytes: Uint8Array): T {
+  return check(schema, name, parseJson(name, bytes))
+}
+
+function parseJson(name: string, bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString('utf8')) ?? {}
+  } catch (error) {
+    throw damaged(name, 'is not JSON', error)
+  }
+}
+
+function check<T>(schema: z.ZodType<T>, name: string, value: unknown): T {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]
+  throw damaged(name, `is not as it should be: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`.trim())
+}
+
+function damaged(name: string, what: string, cause?: unknown): BastionError {
+  return new BastionError('artifact_damaged', `${name} ${what}`, { cause, details: { object: name } })
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | null = null
+  return () => (made ??= make())
+}

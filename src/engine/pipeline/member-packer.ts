@@ -1,0 +1,125 @@
+import type { PackedItem, PackAnswer, PackItem, PackTask } from './pack-protocol.ts'
+import { createOrderedLane } from '../../lib/ordered-lane.ts'
+import type { ThreadPool } from '../../lib/thread-pool.ts'
+import type { UserNames } from '../../lib/user-names.ts'
+import type { PayloadWriter } from '../formats/archive-v1/payload-writer.ts'
+import { packLargeFile } from './pack-large-file.ts'
+
+/** Where a member stands: offset of its frame in the zstd stream, tar bytes to skip in it; `null` for entries that are in the index only. */
+export type MemberPlace = [frameOffset: number, skip: number] | null
+
+/** Turns items into tar members in frames, in order; small ones whole in the threads, large ones read here and compressed there. */
+export interface MemberPacker {
+  /** Items packed and told so far. */
+  readonly packedCount: number
+  /** Whether a hard link added now would be packed together with item `itemNumber` (counted from 0): then the thread itself sees what became of that one. */
+  isOpen(itemNumber: number): boolean
+  /** A promise only when there is something to wait for. */
+  add(item: PackItem): Promise<void> | undefined
+  /** Packs what is waiting for its frame to fill, and waits until all is told. */
+  drain(): Promise<void>
+  /** Drains and writes the end of the archive. */
+  end(): Promise<void>
+}
+
+/** A header with the pax records most files need. */
+const usualHeaderBytes = 3 * 512
+/** The most a hard link's name counts for: a path of PATH_MAX bytes. */
+const linkBytes = usualHeaderBytes + 4096
+
+export function createMemberPacker(options: {
+  pool: ThreadPool<PackTask, PackAnswer>
+  payload: PayloadWriter
+  frameBytes: number
+  names: UserNames
+  signal: AbortSignal
+  /** Called in the order of the items, one at a time. */
+  onPacked: (item: PackItem, packed: PackedItem, place: MemberPlace) => void
+}): MemberPacker {
+  const { pool, payload, frameBytes, names, signal, onPacked } = options
+  const lane = createOrderedLane(pool.size * 2)
+  const freeBuffers: ArrayBuffer[] = []
+  let batch: PackItem[] = []
+  let batchBytes = 0
+  let packedCount = 0
+  let addedCount = 0
+
+  function tell(item: PackItem, packed: PackedItem, place: MemberPlace): void {
+    packedCount += 1
+    onPacked(item, packed, place)
+  }
+
+  function flush(): Promise<void> {
+    const items = batch
+    batch = []
+    batchBytes = 0
+    if (items.length === 0) return Promise.resolve()
+    return lane.push(
+      () => pool.run({ kind: 'entries', items }),
+      async (answer) => {
+        if (answer.kind !== 'entries') throw new Error(`an entries task was answered with ${answer.kind}`)
+        const frameOffset = payload.offset
+        if (answer.frame !== null) await payload.append(answer.frame, answer.tarBytes)
+        answer.items.forEach((packed, i) => tell(items[i]!, packed, packed.skip < 0 ? null : [frameOffset, packed.skip]))
+      },
+    )
+  }
+
+  async function addLarge(item: PackItem): Promise<void> {
+    await flush()
+    let place: MemberPlace = null
+    const packed = await packLargeFile(item, {
+      frameBytes,
+      names,
+      signal,
+      takeBuffer: () => freeBuffers.pop() ?? new ArrayBuffer(frameBytes + 64 * 1024),
+      piece: (buffer, length) =>
+        lane.push(
+          () => pool.run({ kind: 'bytes', buffer, length }, [buffer]),
+          async (answer) => {
+            if (answer.kind !== 'bytes') throw new Error(`a bytes task was answered with ${answer.kind}`)
+            freeBuffers.push(answer.buffer)
+            place ??= [payload.offset, 0]
+            await payload.append(answer.frame, length)
+          },
+        ),
+    })
+    await lane.push(
+      () => Promise.resolve(),
+      () => tell(item, packed, place),
+    )
+  }
+
+  return {
+    get packedCount() {
+      return packedCount
+    },
+    add(item) {
+      const bytes = usualHeaderBytes + item.path.length + (item.kind === 'file' ? item.sizeBytes : 0)
+      addedCount += 1
+      if (bytes > frameBytes) return addLarge(item)
+      const full = batchBytes + bytes > (item.kind === 'hardlink' ? 2 : 1) * frameBytes
+      const waiting = full ? flush() : undefined
+      batch.push(item)
+      batchBytes += bytes
+      return waiting
+    },
+    isOpen: (itemNumber) => itemNumber >= addedCount - batch.length && batchBytes + linkBytes <= 2 * frameBytes,
+    async drain() {
+      await flush()
+      await lane.drain()
+    },
+    async end() {
+      await flush()
+      // Two blocks of zeros end a tar archive.
+      const zeros = new ArrayBuffer(1024)
+      await lane.push(
+        () => pool.run({ kind: 'bytes', buffer: zeros, length: zeros.byteLength }, [zeros]),
+        async (answer) => {
+          if (answer.kind === 'bytes') await payload.append(answer.frame, 1024)
+        },
+      )
+      await lane.drain()
+    },
+  }
+}

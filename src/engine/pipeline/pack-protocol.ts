@@ -1,0 +1,58 @@
+import type { KeyObject } from 'node:crypto'
+import type { ConsistencyFinding } from '../../core/consistency.ts'
+import type { EntryKind } from '../../core/entry.ts'
+import type { Grade } from '../../core/grade.ts'
+import type { BytePath } from '../../lib/byte-path.ts'
+
+/** One entry for a packing thread: it stats, opens and reads it itself. */
+export interface PackItem {
+  path: BytePath
+  /** absent where it is "/" and `path` */
+  physical?: BytePath
+  kind: EntryKind
+  /** files: as listed; what it has grown since then does not fit the frame any more */
+  sizeBytes: number
+  followed?: true
+  frozen?: true
+  supersedes?: true
+  /** files with more names: the group, which file it was when listed, and for a link the path of the member that holds the content */
+  group?: string
+  linkId?: string
+  primary?: BytePath
+}
+
+/** What became of one item, in the order of the items. */
+export interface PackedItem {
+  /** the index line, still open for its `at`; `null` when nothing was stored */
+  line: string | null
+  /** tar bytes before the member in its frame; -1 for an entry that is in the index only */
+  skip: number
+  kind: EntryKind
+  contentBytes: number
+  grade: Grade | null
+  retried: boolean
+  finding: ConsistencyFinding | null
+  /** the file could not be read: an issue of the run */
+  error: { code: string; message: string } | null
+}
+
+export type PackTask =
+  /** Pack whole entries into one frame. */
+  | { kind: 'entries'; items: PackItem[] }
+  /** Compress a piece of a large member. */
+  | { kind: 'bytes'; buffer: ArrayBuffer; length: number }
+  /** Encrypt consecutive age chunks; `last` when the final one is among them. */
+  | { kind: 'seal'; buffer: ArrayBuffer; length: number; firstChunk: number; last: boolean }
+
+export type PackAnswer =
+  | { kind: 'entries'; frame: Uint8Array | null; tarBytes: number; items: PackedItem[] }
+  /** `buffer` comes back to be filled again */
+  | { kind: 'bytes'; frame: Uint8Array; buffer: ArrayBuffer }
+  | { kind: 'seal'; sealed: Uint8Array; buffer: ArrayBuffer }
+
+export interface PackThreadData {
+  level: number
+  frameBytes: number
+  /** of the age stream, when encrypting */
+  payloadKey: KeyObject | null
+}

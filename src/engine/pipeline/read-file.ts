@@ -1,0 +1,102 @@
+import { type BigIntStats, closeSync, fstatSync, lstatSync, readSync, statSync } from 'node:fs'
+import type { ConsistencyFinding, ConsistencyReason, ConsistencyVerdict } from '../../core/consistency.ts'
+import { BastionError } from '../../core/errors.ts'
+import { type BytePath, fsPath, pathText } from '../../lib/byte-path.ts'
+import { changeOf, type FileState, fingerprintOf, isSameFile, isWithinGranularity } from './fingerprint.ts'
+import { openSourceFile } from './open-source-file.ts'
+
+/** A file of a source, by the names it is stored and read under. */
+export interface FileRef {
+  path: BytePath
+  physical: BytePath
+  followed: boolean
+  frozen: boolean
+}
+
+/** A source file held open while its bytes are stored. */
+export interface OpenedFile extends Disposable {
+  readonly fd: number
+  readonly before: BigIntStats
+  /**
+   * Compares the file with what it was when it was opened, by the handle and by its name.
+   * @param readBytes how many bytes of it were found, at most the announced size
+   */
+  finding(readBytes: number): ConsistencyFinding | null
+}
+
+/** How a file that could not be opened is told: gone, or another thing at its place, or unreadable. */
+export type OpenRefusal = { finding: ConsistencyFinding; error: { code: string; message: string } | null }
+
+export function openFile(file: FileRef): OpenedFile | OpenRefusal {
+  let fd: number
+  try {
+    fd = openSourceFile(file.physical, file.followed)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ESTALE') return { finding: findingOf(file, 'deleted', 'stat_after_missing'), error: null }
+    if (code === 'ELOOP') return { finding: findingOf(file, 'replaced', 'file_id_changed'), error: null }
+    return readErrorOf(file, error)
+  }
+  const openedAtNs = BigInt(Date.now()) * 1_000_000n
+  let before: BigIntStats
+  try {
+    before = fstatSync(fd, { bigint: true })
+  } catch (error) {
+    closeSync(fd)
+    return readErrorOf(file, error)
+  }
+  if (!before.isFile()) {
+    closeSync(fd)
+    return { finding: findingOf(file, 'replaced', 'file_id_changed'), error: null }
+  }
+  return {
+    fd,
+    before,
+    finding(readBytes) {
+      const after = fstatSync(fd, { bigint: true })
+      const change = changeOf(before, after) ?? (readBytes < Number(before.size) && before.size === after.size ? 'size_changed' : null)
+      if (file.frozen) {
+        if (change !== null) throw new BastionError('internal', `${pathText(file.path).text} changed on a frozen source snapshot (${change})`)
+        return null
+      }
+      if (change !== null) return findingOf(file, 'changed', change, before, after)
+      const named = (file.followed ? statSync : lstatSync)(fsPath(file.physical), { bigint: true, throwIfNoEntry: false })
+      if (named === undefined) return findingOf(file, 'deleted', 'stat_after_missing', before)
+      if (!isSameFile(before, named)) return findingOf(file, 'replaced', 'file_id_changed', before, named)
+      if (isWithinGranularity(before, openedAtNs)) return findingOf(file, 'changed', 'mtime_changed', before, after)
+      return null
+    },
+    [Symbol.dispose]() {
+      closeSync(fd)
+    },
+  }
+}
+
+/** Reads until `length` bytes are there or the file ends. @throws the system's error */
+export function readFully(fd: number, into: Uint8Array, offset: number, length: number, position: number): number {
+  let done = 0
+  while (done < length) {
+    const got = readSync(fd, into, offset + done, length - done, position + done)
+    if (got === 0) break
+    done += got
+  }
+  return done
+}
+
+function findingOf(file: FileRef, verdict: ConsistencyVerdict, reason: ConsistencyReason, before?: FileState, after?: FileState): ConsistencyFinding {
+  return {
+    verdict,
+    sample: {
+      path: pathText(file.path).text,
+      reason,
+      ...(before === undefined ? {} : { before: fingerprintOf(before) }),
+      ...(after === undefined ? {} : { after: fingerprintOf(after) }),
+    },
+  }
+}
+
+export function readErrorOf(file: { path: BytePath }, thrown: unknown): { finding: ConsistencyFinding; error: { code: string; message: string } } {
+  const { code = 'EUNKNOWN', message } = thrown as NodeJS.ErrnoException
+  const error = { code, message: message.split(',')[0] ?? code }
+  return { finding: { verdict: 'read_error', sample: { path: pathText(file.path).text, reason: 'read_error', error: error.message } }, error }
+}

@@ -1,0 +1,19 @@
+import { BastionError } from '../../core/errors.ts'
+import { pathText } from '../../lib/byte-path.ts'
+import type { TarMember } from '../formats/archive-v1/tar-header.ts'
+import type { ExtractItem } from './extract-protocol.ts'
+
+/** The tar member at an entry's place must be that entry: what stock tar would restore is what the index describes. @throws artifact_damaged */
+export function checkMember(item: ExtractItem, member: TarMember): void {
+  const wrong =
+    member.path !== item.path
+      ? `is ${pathText(member.path).text}`
+      : member.kind !== item.kind
+        ? `is a ${member.kind}`
+        : item.kind === 'file' && member.sizeBytes !== item.size
+          ? `has ${member.sizeBytes} bytes`
+          : (item.kind === 'symlink' || item.kind === 'hardlink') && member.linkPath !== item.target
+            ? 'points elsewhere'
+            : null
+  if (wrong !== null) throw new BastionError('artifact_damaged', `the member at the place of ${pathText(item.path).text} ${wrong}`)
+}

@@ -1,0 +1,103 @@
+import { closeSync, constants, lstatSync, mkdirSync, openSync, type Stats } from 'node:fs'
+import { BastionError } from '../../core/errors.ts'
+import { type BytePath, fsPath } from '../../lib/byte-path.ts'
+
+/** A directory below the destination, held open: names in it are reached through the handle, so no link put in the way can lead elsewhere. */
+export interface DirectoryHandle {
+  readonly fd: number
+  /** The path of `name` in this directory, for the functions of `node:fs`. */
+  at(name: BytePath): string | Buffer
+}
+
+/**
+ * The tree restored into. Every step down opens one directory and refuses a link, whoever made it. Linux reaches names relative to an open directory through
+ * `/proc/self/fd`, as `openat(2)` would.
+ */
+export interface Destination extends Disposable {
+  /** The directory of an entry's parent and the entry's own name; directories that are missing on the way are made (0700 & umask until their own metadata comes). */
+  parentOf(path: BytePath): { directory: DirectoryHandle; name: BytePath }
+  /** An existing directory below the root. @throws the system's error: ENOTDIR or ELOOP when something else is there */
+  open(path: BytePath): DirectoryHandle
+  /** What is at `path`, itself when it is a link; undefined when nothing is. */
+  lookAt(path: BytePath): Stats | undefined
+}
+
+const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
+const maxOpen = 48
+
+/** @param rootFd an open handle of the destination; it is not closed here, threads share it */
+export function createDestination(rootFd: number): Destination {
+  const handles = new Map<BytePath, DirectoryHandle>([['', handleOf(rootFd)]])
+
+  function keep(path: BytePath, handle: DirectoryHandle): DirectoryHandle {
+    handles.set(path, handle)
+    if (handles.size > maxOpen) {
+      // The oldest goes; the root stays, and so does what was asked for now.
+      for (const [oldest, { fd }] of handles) {
+        if (oldest === '' || oldest === path) continue
+        closeSync(fd)
+        handles.delete(oldest)
+        break
+      }
+    }
+    return handle
+  }
+
+  function open(path: BytePath, make = false): DirectoryHandle {
+    const known = handles.get(path)
+    if (known !== undefined) {
+      if (path !== '') {
+        handles.delete(path)
+        handles.set(path, known)
+      }
+      return known
+    }
+    const { parent, name } = splitPath(path)
+    const at = open(parent, make).at(name)
+    try {
+      return keep(path, handleOf(openSync(at, directoryFlags)))
+    } catch (error) {
+      if (!make || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+      try {
+        mkdirSync(at, 0o777)
+      } catch (failed) {
+        if ((failed as NodeJS.ErrnoException).code !== 'EEXIST') throw failed // another thread was first
+      }
+      return keep(path, handleOf(openSync(at, directoryFlags)))
+    }
+  }
+
+  return {
+    parentOf(path) {
+      const { parent, name } = splitPath(path)
+      return { directory: open(parent, true), name }
+    },
+    open: (path) => open(path),
+    lookAt(path) {
+      const { parent, name } = splitPath(path)
+      try {
+        return lstatSync(open(parent).at(name), { throwIfNoEntry: false })
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+        throw error
+      }
+    },
+    [Symbol.dispose]() {
+      for (const [path, { fd }] of handles) if (path !== '') closeSync(fd)
+      handles.clear()
+    },
+  }
+}
+
+function handleOf(fd: number): DirectoryHandle {
+  const base = `/proc/self/fd/${fd}/`
+  return { fd, at: (name) => fsPath(base + name) }
+}
+
+/** @throws artifact_damaged for a path that could lead out of the destination; index and tar are checked before, this is the last door */
+export function splitPath(path: BytePath): { parent: BytePath; name: BytePath } {
+  const slash = path.lastIndexOf('/')
+  const name = path.slice(slash + 1)
+  if (name === '' || name === '.' || name === '..' || name.includes('\0')) throw new BastionError('artifact_damaged', 'an entry has a path that cannot be restored')
+  return { parent: slash < 0 ? '' : path.slice(0, slash), name }
+}

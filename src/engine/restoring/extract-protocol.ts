@@ -1,0 +1,51 @@
+import type { BytePath } from '../../lib/byte-path.ts'
+
+export type ConflictPolicy = 'overwrite' | 'skip' | 'fail' | 'rename'
+
+/** One entry of a frame, for a thread to check or to restore. */
+export interface ExtractItem {
+  /** tar bytes to skip in the frame */
+  skip: number
+  /** as the tar member must name it */
+  path: BytePath
+  /** where it goes, below the destination; other than `path` for a hard link's content restored under another name */
+  to: BytePath
+  kind: 'file' | 'symlink' | 'fifo' | 'device' | 'dir' | 'hardlink'
+  size: number
+  hash: string | null
+  mode: number
+  uid: number
+  gid: number
+  mtimeNs: bigint
+  target?: BytePath
+  device?: { type: 'block' | 'char'; major: number; minor: number }
+}
+
+/** What became of an entry. `spans`: its data goes on in later frames, the caller streams it. */
+export type ExtractOutcome =
+  | { kind: 'done'; bytes: number; notes?: MetadataNote[] }
+  | { kind: 'renamed'; to: BytePath; bytes: number; notes?: MetadataNote[] }
+  | { kind: 'skipped' }
+  | { kind: 'conflict'; message: string }
+  | { kind: 'failed'; message: string }
+  | { kind: 'damaged'; message: string }
+  | { kind: 'spans' }
+
+/** Metadata that could not be restored; the content is. */
+export type MetadataNote = 'owner' | 'mode' | 'mtime'
+
+export type ExtractTask =
+  /** Decompress a frame and check (`restore: false`) or restore the entries in it. */
+  | { kind: 'frame'; frame: Uint8Array; plainSize: number; items: ExtractItem[]; restore: boolean }
+  /** Decompress a frame and give it back. */
+  | { kind: 'decode'; frame: Uint8Array; plainSize: number }
+
+export type ExtractAnswer = { kind: 'frame'; outcomes: ExtractOutcome[] } | { kind: 'decode'; plain: Uint8Array }
+
+export interface ExtractThreadData {
+  /** open handle of the destination; -1 when only checking */
+  rootFd: number
+  conflict: ConflictPolicy
+  /** whether owners are restored: as root */
+  owners: boolean
+}

@@ -1,0 +1,53 @@
+import { workerData } from 'node:worker_threads'
+import { Blake3Hasher } from '@napi-rs/blake-hash'
+import { BastionError } from '../../core/errors.ts'
+import { pathText } from '../../lib/byte-path.ts'
+import { answerTasks } from '../../lib/thread-answer.ts'
+import { readTarMember } from '../formats/archive-v1/tar-reader.ts'
+import { packError } from '../thread-errors.ts'
+import { createDestination } from './destination.ts'
+import type { ExtractAnswer, ExtractItem, ExtractOutcome, ExtractTask, ExtractThreadData } from './extract-protocol.ts'
+import { decodeFrame } from './decode-frame.ts'
+import { checkMember } from './check-member.ts'
+import { failureOutcome } from './failure-outcome.ts'
+import { createEntryPlacer } from './place-entry.ts'
+
+/** A thread that decompresses frames and checks or restores the entries in them. */
+const { rootFd, conflict, owners } = workerData as ExtractThreadData
+const placer = rootFd < 0 ? null : createEntryPlacer(createDestination(rootFd), { conflict, owners })
+const hasher = new Blake3Hasher()
+
+answerTasks<ExtractTask, ExtractAnswer>((task) => {
+  const plain = decodeFrame(task.frame, task.plainSize)
+  if (task.kind === 'decode') return { answer: { kind: 'decode', plain }, transfer: [plain.buffer as ArrayBuffer] }
+  return { answer: { kind: 'frame', outcomes: task.items.map((item) => handle(item, plain, task.restore)) } }
+}, packError)
+
+function handle(item: ExtractItem, plain: Uint8Array, restore: boolean): ExtractOutcome {
+  try {
+    const read = readTarMember(plain, item.skip)
+    if (read.kind === 'need-more' && item.kind === 'file') return { kind: 'spans' }
+    if (read.kind !== 'member') throw new BastionError('artifact_damaged', `${pathText(item.path).text} is not where the index says`)
+    checkMember(item, read.member)
+    if (item.kind === 'file') {
+      if (read.dataOffset + item.size > plain.byteLength) return { kind: 'spans' }
+      const data = plain.subarray(read.dataOffset, read.dataOffset + item.size)
+      hasher.reset()
+      if (item.hash !== null && hasher.update(data).digest('hex') !== item.hash) throw new BastionError('artifact_damaged', `${pathText(item.path).text} does not have the bytes its hash was made of`)
+      if (placer === null || !restore) return { kind: 'done', bytes: item.size }
+      const begun = placer.beginFile(item)
+      if ('outcome' in begun) return begun.outcome
+      try {
+        begun.file.write(data)
+      } catch (error) {
+        begun.file.drop()
+        throw error
+      }
+      return begun.file.place()
+    }
+    if (placer === null || !restore || item.kind === 'dir' || item.kind === 'hardlink') return { kind: 'done', bytes: 0 }
+    return placer.placeOther(item)
+  } catch (error) {
+    return failureOutcome(item.to, error)
+  }
+}

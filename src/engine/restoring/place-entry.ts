@@ -1,0 +1,224 @@
+import {
+  closeSync, constants, fchmodSync, fchownSync, lchownSync, linkSync, lstatSync, openSync, renameSync, type Stats, symlinkSync, unlinkSync, writeSync,
+} from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { BastionError } from '../../core/errors.ts'
+import { type BytePath, fsPath, pathText } from '../../lib/byte-path.ts'
+import { createNodeMaker } from '../../lib/posix-mknod.ts'
+import { createTimeSetter, type TimeSetter } from '../../lib/posix-times.ts'
+import type { Destination, DirectoryHandle } from './destination.ts'
+import type { ConflictPolicy, ExtractItem, ExtractOutcome, MetadataNote } from './extract-protocol.ts'
+
+/** A file on its way: complete under a temporary name, then at its own. */
+export interface PendingFile {
+  readonly fd: number
+  write(bytes: Uint8Array): void
+  /** Metadata, then the name, at once. */
+  place(): ExtractOutcome
+  /** Leaves nothing behind. */
+  drop(): void
+}
+
+/** Puts entries at their names under the conflict policy. Nothing the artifact does not hold is ever removed. */
+export interface EntryPlacer {
+  /** `null` when the entry is skipped or in conflict, then `outcome` says so. @throws the system's error */
+  beginFile(item: ExtractItem): { file: PendingFile } | { outcome: ExtractOutcome }
+  /** Links, FIFOs, devices. */
+  placeOther(item: ExtractItem): ExtractOutcome
+  /** A hard link to what is at `target` below the destination. */
+  placeHardLink(item: ExtractItem, target: BytePath): ExtractOutcome
+  /** Owner, mode, times of a directory, when nothing will be made in it any more. */
+  finishDirectory(item: ExtractItem): MetadataNote[]
+}
+
+const permissionBits = 0o7777
+const ownerBits = 0o6000
+
+export function createEntryPlacer(destination: Destination, options: { conflict: ConflictPolicy; owners: boolean }): EntryPlacer {
+  const times: TimeSetter = createTimeSetter()
+  const makeNode = createNodeMaker()
+  const temporaryPrefix = `.bastion-restore-${randomBytes(6).toString('hex')}-`
+  let temporaryCount = 0
+
+  /** What the policy says to what is already at the name: go on, or an outcome. */
+  function inTheWay(item: ExtractItem, existing: Stats | undefined): ExtractOutcome | null {
+    if (existing === undefined) return null
+    const text = pathText(item.to).text
+    if (options.conflict === 'skip') return { kind: 'skipped' }
+    if (options.conflict === 'fail') throw new BastionError('restore_conflict', `${text} exists already`)
+    if (options.conflict === 'overwrite' && !replaces(item.kind, existing)) {
+      return { kind: 'conflict', message: `${text}: ${kindName(existing)} is in the way and is not replaced by ${item.kind === 'hardlink' ? 'a file' : `a ${item.kind}`}` }
+    }
+    return null
+  }
+
+  /** Gives what stands at `temporary` its name. */
+  function settleName(item: ExtractItem, directory: DirectoryHandle, name: BytePath, temporary: BytePath, bytes: number, notes: MetadataNote[]): ExtractOutcome {
+    const from = directory.at(temporary)
+    const told = notes.length === 0 ? {} : { notes }
+    if (options.conflict === 'overwrite') {
+      try {
+        renameSync(from, directory.at(name))
+        // Renaming one name of a file over another name of it does nothing.
+        if (item.kind === 'hardlink') removeQuietly(from)
+        return { kind: 'done', bytes, ...told }
+      } catch (error) {
+        removeQuietly(from)
+        throw error
+      }
+    }
+    // A new name only, decided by the filesystem itself: link(2) never replaces.
+    for (let n = 0; ; n++) {
+      const candidate = n === 0 ? name : `${name}.restored-${n}`
+      try {
+        linkSync(from, directory.at(candidate))
+        unlinkSync(from)
+        return n === 0 ? { kind: 'done', bytes, ...told } : { kind: 'renamed', to: item.to.slice(0, item.to.length - name.length) + candidate, bytes, ...told }
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'EEXIST' && options.conflict === 'rename') continue
+        removeQuietly(from)
+        if ((error as NodeJS.ErrnoException).code === 'EEXIST' && options.conflict === 'skip') return { kind: 'skipped' }
+        if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw new BastionError('restore_conflict', `${pathText(item.to).text} exists already`)
+        throw error
+      }
+    }
+  }
+
+  function temporaryName(): BytePath {
+    return temporaryPrefix + temporaryCount++
+  }
+
+  /** Without the owner, the bits that lend the owner's rights would lend somebody else's. */
+  function modeOf(item: ExtractItem, ownerKept: boolean): number {
+    return item.mode & permissionBits & (ownerKept ? ~0 : ~ownerBits)
+  }
+
+  function attempt(note: MetadataNote, notes: MetadataNote[], action: () => void): boolean {
+    try {
+      action()
+      return true
+    } catch {
+      notes.push(note) // metadata is best effort and reported: the content is what was promised
+      return false
+    }
+  }
+
+  function finishHandle(fd: number, item: ExtractItem): MetadataNote[] {
+    const notes: MetadataNote[] = []
+    const ownerKept = options.owners && attempt('owner', notes, () => fchownSync(fd, item.uid, item.gid))
+    attempt('mode', notes, () => fchmodSync(fd, modeOf(item, ownerKept)))
+    attempt('mtime', notes, () => times.setByHandle(fd, item.mtimeNs))
+    return notes
+  }
+
+  function finishPath(path: string | Buffer, item: ExtractItem): MetadataNote[] {
+    const notes: MetadataNote[] = []
+    if (options.owners) attempt('owner', notes, () => lchownSync(path, item.uid, item.gid))
+    attempt('mtime', notes, () => times.setByPath(path, item.mtimeNs))
+    return notes
+  }
+
+  return {
+    beginFile(item) {
+      const { directory, name } = destination.parentOf(item.to)
+      const refused = inTheWay(item, lstatSync(directory.at(name), { throwIfNoEntry: false }))
+      if (refused !== null) return { outcome: refused }
+      const temporary = temporaryName()
+      const fd = openSync(directory.at(temporary), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600)
+      let open = true
+      const close = () => {
+        if (open) closeSync(fd)
+        open = false
+      }
+      // The directory's handle may be closed before a long file is whole; its name is then looked up anew.
+      const here = () => destination.parentOf(item.to).directory
+      return {
+        file: {
+          fd,
+          write(bytes) {
+            for (let done = 0; done < bytes.byteLength; ) done += writeSync(fd, bytes, done)
+          },
+          place() {
+            try {
+              const notes = finishHandle(fd, item)
+              close()
+              return settleName(item, here(), name, temporary, item.size, notes)
+            } catch (error) {
+              close()
+              removeQuietly(here().at(temporary))
+              throw error
+            }
+          },
+          drop() {
+            close()
+            removeQuietly(here().at(temporary))
+          },
+        },
+      }
+    },
+    placeOther(item) {
+      const { directory, name } = destination.parentOf(item.to)
+      const refused = inTheWay(item, lstatSync(directory.at(name), { throwIfNoEntry: false }))
+      if (refused !== null) return refused
+      const temporary = temporaryName()
+      const path = directory.at(temporary)
+      if (item.kind === 'symlink') {
+        symlinkSync(fsPath(item.target ?? ''), path)
+      } else {
+        if (makeNode === null) return { kind: 'failed', message: `${pathText(item.to).text}: this system cannot make a ${item.kind}` }
+        const type = item.kind === 'fifo' ? constants.S_IFIFO : item.device?.type === 'block' ? constants.S_IFBLK : constants.S_IFCHR
+        // The umask takes bits from it; without owners restored it must not be wider than the user's own files.
+        makeNode(path, type | modeOf(item, options.owners), item.device === undefined ? [0, 0] : [item.device.major, item.device.minor])
+      }
+      return settleName(item, directory, name, temporary, 0, finishPath(path, item))
+    },
+    placeHardLink(item, target) {
+      const from = destination.parentOf(target)
+      const fromPath = from.directory.at(from.name)
+      const { directory, name } = destination.parentOf(item.to)
+      const existing = lstatSync(directory.at(name), { throwIfNoEntry: false })
+      const source = lstatSync(fromPath)
+      if (existing !== undefined && existing.ino === source.ino && existing.dev === source.dev) return { kind: 'done', bytes: 0 }
+      const refused = inTheWay(item, existing)
+      if (refused !== null) return refused
+      const temporary = temporaryName()
+      linkSync(fromPath, directory.at(temporary))
+      return settleName(item, directory, name, temporary, 0, [])
+    },
+    finishDirectory(item) {
+      return finishHandle(destination.open(item.to).fd, item)
+    },
+  }
+}
+
+/** Overwriting puts a file over a file and a link over a link; anything else is somebody's data of another kind. */
+function replaces(kind: ExtractItem['kind'], existing: Stats): boolean {
+  switch (kind) {
+    case 'file':
+    case 'hardlink':
+      return existing.isFile()
+    case 'symlink':
+      return existing.isSymbolicLink()
+    case 'fifo':
+      return existing.isFIFO()
+    case 'device':
+      return existing.isBlockDevice() || existing.isCharacterDevice()
+    default:
+      return false
+  }
+}
+
+function kindName(stats: Stats): string {
+  if (stats.isDirectory()) return 'a directory'
+  if (stats.isSymbolicLink()) return 'a link'
+  if (stats.isFile()) return 'a file'
+  return 'a special file'
+}
+
+function removeQuietly(path: string | Buffer): void {
+  try {
+    unlinkSync(path)
+  } catch {
+    // it is gone already, or the directory is: nothing of ours is left either way
+  }
+}

@@ -1,0 +1,160 @@
+import { lstatSync, readdirSync, statSync, type Stats } from 'node:fs'
+import type { PathRules } from '../../../core/path-rules.ts'
+import { type BytePath, fsPath, pathText } from '../../../lib/byte-path.ts'
+import type { SourceEntry, SourceItem } from '../source.ts'
+
+export interface WalkOptions {
+  /** absolute logical paths, none below another */
+  roots: readonly BytePath[]
+  /** where a logical path is read; the identity when reading live */
+  physicalOf: (logical: BytePath) => { physical: BytePath; frozen: boolean }
+  rules: PathRules | null
+  symlinkPolicy: 'keep' | 'follow' | 'skip'
+  hardlinkPolicy: 'keep' | 'copy'
+  /** Asked for each directory: whether its content is read. The directory itself is an entry either way, unless `leave`. */
+  enter: (directory: { logical: BytePath; dev: number; ino: number; parentDev: number | null }) => 'enter' | 'stay' | 'leave'
+}
+
+interface Level {
+  /** absolute, "" for "/" */
+  logical: BytePath
+  physical: BytePath
+  frozen: boolean
+  dev: number | null
+  names: readonly BytePath[]
+  next: number
+  /** directories listed whose content comes later in byte order, the next one last */
+  pending: Directory[]
+  /** dev:ino of the directories on the way here, where links are followed */
+  trail: readonly string[]
+}
+
+interface Directory {
+  name: BytePath
+  dev: number
+  ino: number
+}
+
+/**
+ * Walks trees in ascending byte order of whole paths, so that the archive, the index and any later merge need no sorting. A directory stands at its own
+ * name and its content at `name/`: between the two come siblings such as `name-b` and `name.txt`. Siblings waiting that way are prefixes of each other,
+ * hence a stack. Holds the names of the directories it is in and nothing else. Every stat and readdir that fails is told, never skipped.
+ */
+export function* walkTree(options: WalkOptions): Generator<SourceItem> {
+  const levels: Level[] = []
+  const roots = options.roots.map((root) => root.slice(1)).toSorted(compareBytes)
+  levels.push({ logical: '', physical: '', frozen: false, dev: null, names: roots, next: 0, pending: [], trail: [] })
+
+  for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+    const name = level.names[level.next]
+    const waiting = level.pending.at(-1)
+    if (waiting !== undefined && (name === undefined || waiting.name + '/' < name)) {
+      level.pending.pop()
+      yield* descend(level, waiting)
+    } else if (name !== undefined) {
+      level.next += 1
+      yield* visit(level, name, levels.length === 1)
+    } else {
+      levels.pop()
+    }
+  }
+
+  function* visit(level: Level, name: BytePath, isRoot: boolean): Generator<SourceItem> {
+    const logical = `${level.logical}/${name}`
+    const path = logical.slice(1)
+    const place = isRoot ? options.physicalOf(logical) : { physical: `${level.physical}/${name}`, frozen: level.frozen }
+    let stats: Stats
+    let followed = false
+    try {
+      // A source path that is a link means the tree behind it: storing the link alone would lose what was asked for.
+      stats = isRoot ? statSync(fsPath(place.physical)) : lstatSync(fsPath(place.physical))
+      if (isRoot) followed = lstatSync(fsPath(place.physical)).isSymbolicLink()
+    } catch (error) {
+      yield { problem: { path, error: error as NodeJS.ErrnoException } }
+      return
+    }
+    if (stats.isSymbolicLink() && options.symlinkPolicy !== 'keep') {
+      if (options.symlinkPolicy === 'skip') return
+      const behind = followLink(place.physical, level.trail)
+      if (behind !== null) {
+        stats = behind
+        followed = true
+      }
+    }
+
+    const isDirectory = stats.isDirectory()
+    const decision = options.rules?.decide(pathText(logical).text, isDirectory) ?? 'take'
+    if (decision === 'skip') return
+    const kind = kindOf(stats)
+    const entry: SourceEntry = {
+      path,
+      physical: place.physical,
+      kind,
+      sizeBytes: kind === 'file' ? stats.size : 0,
+      linkCount: stats.nlink,
+      followed,
+      frozen: place.frozen,
+    }
+    if (!isDirectory) {
+      if (stats.nlink > 1 && kind === 'file' && options.hardlinkPolicy === 'keep') entry.linkId = linkIdOf(place.physical, stats, followed)
+      yield { entry }
+      return
+    }
+
+    const enter = options.enter({ logical, dev: stats.dev, ino: stats.ino, parentDev: level.dev })
+    if (enter === 'leave') return
+    // The source "/" has no name of its own. A directory that only leads to what is included is an entry too: its content comes later in byte order.
+    if (path !== '') yield { entry }
+    if (enter === 'enter') level.pending.push({ name, dev: stats.dev, ino: stats.ino })
+  }
+
+  function* descend(parent: Level, directory: Directory): Generator<SourceItem> {
+    const logical = `${parent.logical}/${directory.name}`
+    const place = levels.length === 1 ? options.physicalOf(logical) : { physical: `${parent.physical}/${directory.name}`, frozen: parent.frozen }
+    let names: string[]
+    try {
+      names = readdirSync(fsPath(place.physical === '' ? '/' : place.physical), { encoding: 'latin1' }).sort(compareBytes)
+    } catch (error) {
+      yield { problem: { path: logical.slice(1), error: error as NodeJS.ErrnoException } }
+      return
+    }
+    const trail = options.symlinkPolicy === 'follow' ? [...parent.trail, `${directory.dev}:${directory.ino}`] : parent.trail
+    levels.push({
+      logical: logical === '/' ? '' : logical,
+      physical: place.physical === '/' ? '' : place.physical,
+      frozen: place.frozen,
+      dev: directory.dev,
+      names,
+      next: 0,
+      pending: [],
+      trail,
+    })
+  }
+}
+
+function compareBytes(a: BytePath, b: BytePath): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+/** What is behind a link; `null` for a link to nowhere or back into the way here, which stays a link. */
+function followLink(physical: BytePath, trail: readonly string[]): Stats | null {
+  const stats = statSync(fsPath(physical), { throwIfNoEntry: false })
+  if (stats === undefined) return null
+  return stats.isDirectory() && trail.includes(`${stats.dev}:${stats.ino}`) ? null : stats
+}
+
+function linkIdOf(physical: BytePath, stats: Stats, followed: boolean): string {
+  if (Number.isSafeInteger(stats.ino)) return `${stats.dev}:${stats.ino}`
+  // Two inode numbers above 2^53 can be one as numbers; taking two files for one would lose data.
+  const exact = (followed ? statSync : lstatSync)(fsPath(physical), { bigint: true, throwIfNoEntry: false })
+  return exact === undefined ? `${physical}` : `${exact.dev}:${exact.ino}`
+}
+
+function kindOf(stats: Stats): SourceEntry['kind'] {
+  if (stats.isFile()) return 'file'
+  if (stats.isDirectory()) return 'dir'
+  if (stats.isSymbolicLink()) return 'symlink'
+  if (stats.isFIFO()) return 'fifo'
+  if (stats.isSocket()) return 'socket'
+  return 'device'
+}

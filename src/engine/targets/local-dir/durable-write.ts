@@ -1,0 +1,157 @@
+import { constants } from 'node:fs'
+import { link, open, rename, unlink, type FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
+import { BastionError } from '../../../core/errors.ts'
+import { renameNoReplace } from '../../../lib/posix-rename.ts'
+import { throwIfCanceled, untilCanceled } from '../cancellation.ts'
+import type { PutOptions } from '../target.ts'
+import { hasErrno } from './local-dir-error.ts'
+import { newTemporaryName } from './local-dir-name.ts'
+
+/** Chunks are handed to the disk together once they come to this much, never copied. */
+const gatherBytes = 1024 * 1024
+/** A body in one piece is handed over in slices, so that an abort is noticed between them. */
+const sliceBytes = 8 * 1024 * 1024
+
+export interface TemporaryFile {
+  readonly handle: FileHandle
+  readonly directory: string
+  readonly temporaryName: string
+}
+
+/** A new file in `directory` that is not seen as an object. To be given to {@link writeDurably}, which closes it. @throws ENOENT without the directory */
+export async function openTemporaryFile(directory: string, name: string): Promise<TemporaryFile> {
+  const temporaryName = newTemporaryName(name)
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
+  return { handle: await open(join(directory, temporaryName), flags, 0o600), directory, temporaryName }
+}
+
+/**
+ * Fills the file, flushes it to the disk and gives it its name; making the name itself durable (fsync of the directory) is the caller's.
+ * Rejected or aborted, nothing is left of it.
+ * @returns the bytes written
+ */
+export async function writeDurably(
+  { handle, directory, temporaryName }: TemporaryFile,
+  name: string,
+  body: Uint8Array | AsyncIterable<Uint8Array>,
+  { sizeBytes, ifAbsent, signal }: PutOptions,
+): Promise<number> {
+  const temporaryPath = join(directory, temporaryName)
+  try {
+    let written: number
+    try {
+      written = await writeBody(handle, body, sizeBytes, signal)
+      await handle.datasync()
+    } finally {
+      await handle.close()
+    }
+    throwIfCanceled(signal)
+    if (ifAbsent === true) await claimName(temporaryPath, join(directory, name))
+    else await rename(temporaryPath, join(directory, name))
+    return written
+  } catch (error) {
+    // The first error is the one to tell; a temporary file that cannot be removed goes with the run's directory.
+    await unlink(temporaryPath).catch(() => {})
+    throw error
+  }
+}
+
+/** @returns the bytes written, equal to `sizeBytes` where that is given */
+async function writeBody(
+  handle: FileHandle,
+  body: Uint8Array | AsyncIterable<Uint8Array>,
+  sizeBytes: number | undefined,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  let receivedBytes = 0
+  let gathered: Uint8Array[] = []
+  let gatheredBytes = 0
+  let position = 0
+  // One write is under way while the next chunks are awaited.
+  let writing = Promise.resolve()
+
+  async function writeGathered(): Promise<void> {
+    await writing
+    writing = writeFully(handle, gathered, position)
+    writing.catch(() => {})
+    position += gatheredBytes
+    gathered = []
+    gatheredBytes = 0
+  }
+
+  try {
+    for await (const chunk of body instanceof Uint8Array ? slicesOf(body, signal) : untilCanceled(body, signal)) {
+      receivedBytes += chunk.length
+      if (sizeBytes !== undefined && receivedBytes > sizeBytes) throw sizeError(sizeBytes, `more than ${sizeBytes}`)
+      if (chunk.length === 0) continue
+      gathered.push(chunk)
+      gatheredBytes += chunk.length
+      if (gatheredBytes >= gatherBytes) await writeGathered()
+    }
+    if (sizeBytes !== undefined && receivedBytes < sizeBytes) throw sizeError(sizeBytes, String(receivedBytes))
+    if (gatheredBytes > 0) await writeGathered()
+    await writing
+    return receivedBytes
+  } finally {
+    await writing.catch(() => {})
+  }
+}
+
+function* slicesOf(body: Uint8Array, signal: AbortSignal | undefined): Generator<Uint8Array, void, undefined> {
+  for (let offset = 0; offset < body.length; offset += sliceBytes) {
+    throwIfCanceled(signal)
+    yield body.subarray(offset, offset + sliceBytes)
+  }
+}
+
+async function writeFully(handle: FileHandle, chunks: Uint8Array[], position: number): Promise<void> {
+  let rest = chunks
+  let at = position
+  while (rest.length > 0) {
+    const { bytesWritten } = await handle.writev(rest, at)
+    if (bytesWritten === 0) throw Object.assign(new Error('EIO: nothing was written'), { code: 'EIO', syscall: 'writev' })
+    at += bytesWritten
+    rest = withoutFirstBytes(rest, bytesWritten)
+  }
+}
+
+function withoutFirstBytes(chunks: readonly Uint8Array[], count: number): Uint8Array[] {
+  let skip = count
+  const rest: Uint8Array[] = []
+  for (const chunk of chunks) {
+    if (skip < chunk.length) rest.push(skip === 0 ? chunk : chunk.subarray(skip))
+    skip = Math.max(0, skip - chunk.length)
+  }
+  return rest
+}
+
+/** Gives the file its name unless something has it. A hard link is made or not, and of two makers the filesystem lets one. */
+async function claimName(temporaryPath: string, path: string): Promise<void> {
+  try {
+    await link(temporaryPath, path)
+  } catch (error) {
+    if (hasErrno(error, 'EEXIST')) throw existsError(error)
+    // No hard links here: FAT, exFAT and some network mounts.
+    if (!hasErrno(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK')) throw error
+    return await claimNameByRename(temporaryPath, path)
+  }
+  await unlink(temporaryPath)
+}
+
+async function claimNameByRename(temporaryPath: string, path: string): Promise<void> {
+  try {
+    if (await renameNoReplace(temporaryPath, path)) return
+  } catch (error) {
+    throw hasErrno(error, 'EEXIST') ? existsError(error) : error
+  }
+  throw new BastionError('target_rejected', 'This filesystem has neither hard links nor a rename that replaces nothing.')
+}
+
+function existsError(cause: unknown): BastionError {
+  return new BastionError('target_rejected', 'An object of this name exists.', { cause, details: { exists: true } })
+}
+
+function sizeError(expectedBytes: number, got: string): BastionError {
+  return new BastionError('target_rejected', `The object was to have ${expectedBytes} bytes, its body has ${got}.`)
+}

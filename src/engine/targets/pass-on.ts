@@ -1,0 +1,17 @@
+import type { Target } from './target.ts'
+
+/** A target that does nothing but ask `inner`: what a wrapper starts from. */
+export function passOn(inner: Target): Target {
+  return {
+    label: inner.label,
+    features: inner.features,
+    put: (key, body, options) => inner.put(key, body, options),
+    get: (key, options) => inner.get(key, options),
+    stat: (key) => inner.stat(key),
+    list: (prefix, options) => inner.list(prefix, options),
+    remove: (key) => inner.remove(key),
+    removeTree: (prefix) => inner.removeTree(prefix),
+    ...(inner.flush && { flush: (prefix: string) => inner.flush!(prefix) }),
+    close: () => inner.close(),
+  }
+}

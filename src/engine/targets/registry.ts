@@ -1,0 +1,25 @@
+import type { Clock } from '../../core/clock.ts'
+import type { TargetConfig, TargetConfigOf, TargetKind } from '../../protocol/target-descriptions.ts'
+import { createLocalDirTarget } from './local-dir/local-dir-target.ts'
+import { createMemoryTarget } from './memory/memory-target.ts'
+import type { Target } from './target.ts'
+
+/** What the process lends to a driver. */
+export interface TargetContext {
+  clock: Clock
+}
+
+type OpenTarget<Kind extends TargetKind> = (config: TargetConfigOf<Kind>, context: TargetContext) => Target | Promise<Target>
+
+/** One line a driver. A described kind that is missing here does not compile. */
+const drivers: { readonly [Kind in TargetKind]: OpenTarget<Kind> } = {
+  local_dir: ({ path }) => createLocalDirTarget({ path }),
+  memory: (_, { clock }) => createMemoryTarget({ clock }),
+}
+
+/** Opens the target of a config that its schema has accepted. Nothing is written, and nothing need be there yet. The caller closes it. */
+export async function openTarget(config: TargetConfig, context: TargetContext): Promise<Target> {
+  // The compiler does not see that a config's type and its driver belong together; `drivers` above proves it for each kind.
+  const open = drivers[config.type] as (config: TargetConfig, context: TargetContext) => Target | Promise<Target>
+  return await open(config, context)
+}

@@ -1,0 +1,61 @@
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { BastionError } from '../../core/errors.ts'
+import type { TargetConfig } from '../../protocol/target-descriptions.ts'
+
+/** Places Bastion is to know, but this build does not. */
+const plannedSchemes = ['webdav+https', 'webdav+http', 's3', 'sftp']
+
+const ways = 'a folder (/backups, ./backups), file:///backups or memory:'
+
+/**
+ * The target a person named: `/backups`, `backups` (against `baseDir`), `file:///backups`, `memory:`.
+ * @param baseDir absolute; where the person stood
+ * @throws invalid_spec when it is none of them, unsupported when this build has no driver for it; neither message holds a credential
+ */
+export function parseTarget(text: string, baseDir: string): TargetConfig {
+  if (text === '') throw new BastionError('invalid_spec', `No target is given; it is ${ways}.`)
+  if (text.includes('\0')) throw new BastionError('invalid_spec', 'A target holds no NUL.')
+  if (text === 'memory:') return { type: 'memory' }
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase()
+  if (scheme === undefined) return { type: 'local_dir', path: resolve(baseDir, pathOf(text)) }
+  if (scheme === 'file') return { type: 'local_dir', path: pathOfFileUrl(text) }
+  if (plannedSchemes.includes(scheme)) {
+    throw new BastionError('unsupported', `${redactTarget(text)}: ${scheme} targets are not in this build yet; it knows ${ways}.`)
+  }
+  const meant = scheme === 'http' || scheme === 'https' ? ` Is webdav+${scheme}:// meant?` : ''
+  throw new BastionError('invalid_spec', `${redactTarget(text)} names no kind of target; it is ${ways}.${meant}`)
+}
+
+/** `user@host:dir` and `s3:bucket` are other programs' ways to name a remote place: a folder of that name here would be no backup at all. */
+function pathOf(text: string): string {
+  if (!/^[^/]*:/.test(text)) return text
+  throw new BastionError('invalid_spec', `${redactTarget(text)} is not ${ways}. For a folder of this very name put ./ before it.`)
+}
+
+function pathOfFileUrl(text: string): string {
+  try {
+    const url = new URL(text)
+    if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') throw new Error('"?" and "#" are written %3F and %23')
+    const path = fileURLToPath(url)
+    if (path.includes('\0')) throw new Error('a path holds no NUL')
+    return resolve(path)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    // Without the cause: it holds the text as it was given.
+    throw new BastionError('invalid_spec', `${redactTarget(text)} is no folder of this machine, which is written file:///backups: ${reason}.`)
+  }
+}
+
+/**
+ * `text` with the user part of every URL in it replaced, for labels, messages and logs: `sftp://***@host/dir`. A password with a bare `/`, `?`
+ * or `#` in it makes a URL whose host seems to have a port; then everything up to the last `@` is taken for the user part.
+ */
+export function redactTarget(text: string): string {
+  return text.replace(/([a-z][a-z0-9+.-]*:\/\/)(\S*)/gi, (_, scheme: string, rest: string) => {
+    const authority = /^[^/?#]*/.exec(rest)![0]
+    let at = authority.lastIndexOf('@')
+    if (at < 0 && authority.includes(':')) at = rest.replace(/@latest$/, '').lastIndexOf('@')
+    return at < 0 ? scheme + rest : `${scheme}***${rest.slice(at)}`
+  })
+}

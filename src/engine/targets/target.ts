@@ -1,0 +1,99 @@
+/**
+ * A place that keeps artifacts. Keys are forward-slash paths without a leading slash; a target never interprets them.
+ *
+ * A key is well-formed Unicode text of one or more segments, none of them empty, `.` or `..`, without NUL: any other is refused with
+ * `invalid_spec` by every method and touches nothing. No key is used as an object and as the directory of others at once: some places could not hold that.
+ *
+ * Errors are `BastionError`s with a `target_…` code; anything else is a bug of the driver. After an abort every method rejects with `canceled`
+ * (or with the signal's own reason where that is a `BastionError`), even while a body or the place itself stalls.
+ *
+ * All methods may run at the same time, for the same key too.
+ */
+export interface Target {
+  /** How people name it, secrets redacted: `/backups`, `webdav+https://host/dir`. */
+  readonly label: string
+  readonly features: TargetFeatures
+
+  /**
+   * Stores an object, replacing the one that was there. Readers see the old object (or none) or the new one, never a part of it — or
+   * `features.atomicPut` is absent and the engine relies on the complete marker alone. When it resolves the object is stored; on
+   * `features.durablePut` it also survives a power cut. When it rejects, the object that was there is still there, and nothing else is left.
+   * `body` chunks are not changed by the caller until the put is settled, and are not kept afterwards. An error of the body is the put's.
+   * @throws target_rejected when `sizeBytes` is given and the body has another length
+   */
+  put(key: string, body: Uint8Array | AsyncIterable<Uint8Array>, options?: PutOptions): Promise<PutResult>
+
+  /**
+   * Reads an object, or `length` bytes from `offset`; a range that ends past the object ends with it, one that starts there is empty.
+   * The chunks are the reader's own: it may change or transfer them. Nothing is held open for a reader that never iterates.
+   * @throws target_not_found when absent; invalid_spec when a range is not made of whole numbers ≥ 0
+   */
+  get(key: string, options?: GetOptions): Promise<AsyncIterable<Uint8Array>>
+
+  /** `null` when absent; a directory is no object. */
+  stat(key: string): Promise<ObjectStat | null>
+
+  /**
+   * What lies below `prefix` (a directory's key without a slash at its end, or `''`), in no order promised. Not recursive: objects and
+   * directories one level below. Recursive: objects only. Nothing there: nothing listed. Keys are whole, from the target's root.
+   * What appears or goes while it is listed may or may not be in it; all else is, once.
+   */
+  list(prefix: string, options?: ListOptions): AsyncIterable<ObjectEntry>
+
+  /** Absent is no error, and neither is a directory, which stays. */
+  remove(key: string): Promise<void>
+
+  /** Removes everything below `prefix` and the directory itself. Absent is no error. `''` is refused: nothing empties a whole target. */
+  removeTree(prefix: string): Promise<RemovedCounts>
+
+  /** Makes everything put so far below `prefix` durable (syncfs). Absent: put is durable already, or the place cannot say. */
+  flush?(prefix: string): Promise<void>
+
+  /** Ends connections; the target is not used afterwards. */
+  close(): Promise<void>
+}
+
+/** Absent means no. */
+export interface TargetFeatures {
+  readonly atomicPut?: true
+  readonly durablePut?: true
+  readonly rangeReads?: true
+  /** `put` with an async body needs no more memory than a piece of it. */
+  readonly streamingPut?: true
+  /** `put` with `ifAbsent` is decided by the place itself, without a race. */
+  readonly conditionalPut?: true
+  /** Absolute path of the objects where they are on this machine's own disk: left out of every source. May not exist yet. */
+  readonly localRoot?: string
+}
+
+export interface PutOptions {
+  sizeBytes?: number
+  /** Fail with `target_rejected` (details `{exists: true}`) when the key exists. */
+  ifAbsent?: boolean
+  signal?: AbortSignal
+}
+export interface PutResult {
+  sizeBytes: number
+}
+export interface GetOptions {
+  range?: { offset: number; length: number }
+  signal?: AbortSignal
+}
+export interface ListOptions {
+  recursive?: boolean
+  signal?: AbortSignal
+}
+export interface ObjectStat {
+  sizeBytes: number
+  /** milliseconds since 1970, where the place knows it */
+  modifiedMs?: number
+}
+export interface ObjectEntry {
+  key: string
+  kind: 'object' | 'directory'
+  sizeBytes?: number
+  modifiedMs?: number
+}
+export interface RemovedCounts {
+  objects: number
+}

@@ -1,0 +1,130 @@
+import { Blake3Hasher } from '@napi-rs/blake-hash'
+import type { Clock } from '../core/clock.ts'
+import { hasCode } from '../core/errors.ts'
+import type { Progress } from '../core/run-event.ts'
+import type { Artifact } from './open-artifact.ts'
+import { createEntryExtractor, createExtractPool } from './restoring/extract-entries.ts'
+import { extractItemOf } from './restoring/extract-item.ts'
+import type { Target } from './targets/target.ts'
+
+/** `chain`: marker, manifest, sizes. `sample`: also some of the entries. `full`: every stored byte and every entry. */
+export type VerifyLevel = 'chain' | 'sample' | 'full'
+
+export interface VerifyReport {
+  level: VerifyLevel
+  ok: boolean
+  objects: { expected: number; checked: number }
+  entries: { expected: number; checked: number; bytes: number }
+  damaged: { total: number; sample: { object: string; message: string }[] }
+}
+
+const maxSamples = 50
+
+/**
+ * Verifies an opened artifact (its marker and manifest are proven by then) link by link: objects and their sizes, part and index hashes, index lines, and the content of
+ * entries against their hashes. Damage is reported, not thrown. `ok` needs everything that was to be checked to have been checked, and something to check.
+ * @param request.sampleShare for `sample`: the share of entries, 0–1
+ * @param request.random 0 ≤ x < 1, decides the sample
+ * @throws encryption_key_missing · the target's errors · canceled
+ */
+export async function verify(request: {
+  target: Target
+  artifact: Artifact
+  level: VerifyLevel
+  sampleShare: number
+  random: () => number
+  clock: Clock
+  signal: AbortSignal
+  onProgress: (progress: Progress) => void
+}): Promise<VerifyReport> {
+  const { target, artifact, level, signal, clock } = request
+  const { manifest, prefix } = artifact
+  const objects = [...manifest.artifacts, manifest.entry_index]
+  const report: VerifyReport = {
+    level,
+    ok: false,
+    objects: { expected: objects.length, checked: 0 },
+    entries: { expected: 0, checked: 0, bytes: 0 },
+    damaged: { total: 0, sample: [] },
+  }
+  const damage = (object: string, message: string) => {
+    report.damaged.total += 1
+    if (report.damaged.sample.length < maxSamples) report.damaged.sample.push({ object, message })
+  }
+
+  for (const { name, size, hash } of objects) {
+    signal.throwIfAborted()
+    const key = `${prefix}/${name}`
+    const stat = await target.stat(key)
+    if (stat === null) damage(name, 'is missing')
+    else if (stat.sizeBytes !== size) damage(name, `has ${stat.sizeBytes} bytes instead of ${size}`)
+    else if (level === 'full' && (await hashOf(target, key, signal)) !== hash) damage(name, 'does not have the bytes its hash was made of')
+    report.objects.checked += 1
+  }
+
+  if (level !== 'chain') await verifyEntries()
+  const { entries } = report
+  report.ok =
+    report.damaged.total === 0 && report.objects.checked === report.objects.expected && report.objects.checked > 0 && entries.checked === entries.expected
+  return report
+
+  async function verifyEntries(): Promise<void> {
+    let toldMs = clock.now()
+    const startedMs = toldMs
+    try {
+      const index = await artifact.index()
+      const payload = await artifact.payload()
+      await using pool = createExtractPool({ rootFd: -1, conflict: 'fail', owners: false })
+      const extractor = createEntryExtractor({
+        payload,
+        pool,
+        placer: null,
+        signal,
+        onOutcome: (item, outcome) => {
+          report.entries.checked += 1
+          if (outcome.kind === 'done') report.entries.bytes += outcome.bytes
+          else damage(Buffer.from(item.path, 'latin1').toString('utf8'), 'message' in outcome ? outcome.message : outcome.kind)
+          const now = clock.now()
+          if (now - toldMs < 1000) return
+          toldMs = now
+          const { bytes } = report.entries
+          const rate = bytes / Math.max(0.001, (now - startedMs) / 1000)
+          const { files, dirs, source_bytes } = manifest.totals
+          request.onProgress({
+            stage: 'verifying',
+            done: { files: report.entries.checked, dirs: 0, bytes },
+            total: { files, dirs, bytes: source_bytes },
+            rate_bps: Math.round(rate),
+            eta_s: rate === 0 ? null : Math.round((source_bytes - bytes) / rate),
+            stored_bytes: 0,
+          })
+        },
+      })
+      for await (const entries of index.scan()) {
+        signal.throwIfAborted()
+        for (const entry of entries) {
+          // Every line is checked for its form; sockets live in the index only.
+          if (level === 'sample' && request.random() >= request.sampleShare) continue
+          report.entries.expected += 1
+          if (entry.at !== undefined) {
+            const waiting = extractor.add(extractItemOf(entry), entry.at[0], entry.supersedes === true)
+            if (waiting !== undefined) await waiting
+          } else {
+            report.entries.checked += 1
+            if (entry.kind !== 'socket') damage(entry.path, 'has no place in the payload')
+          }
+        }
+      }
+      await extractor.drain()
+    } catch (error) {
+      if (!hasCode(error, 'artifact_damaged')) throw error
+      damage(String(error.details['object'] ?? manifest.entry_index.name), error.message)
+    }
+  }
+}
+
+async function hashOf(target: Target, key: string, signal: AbortSignal): Promise<string> {
+  const hasher = new Blake3Hasher()
+  for await (const chunk of await target.get(key, { signal })) hasher.update(chunk)
+  return hasher.digest('hex')
+}

@@ -1,0 +1,88 @@
+import { Worker, type TransferListItem } from 'node:worker_threads'
+
+/** Worker threads that answer one message with one message. Answers come to the caller that asked, in whatever order they are ready. */
+export interface ThreadPool<Task, Answer> extends AsyncDisposable {
+  readonly size: number
+  /** @throws the error the thread threw, or `Error` when the thread died */
+  run(task: Task, transfer?: TransferListItem[]): Promise<Answer>
+}
+
+/** What a thread posts back. `error` is the thrown value, cloned; the pool's `revive` turns it into an error again. */
+export type ThreadReply<Answer> = { id: number; answer: Answer } | { id: number; error: unknown }
+
+interface Thread {
+  worker: Worker
+  waiting: Map<number, { resolve(answer: unknown): void; reject(error: unknown): void }>
+  dead: Error | null
+}
+
+/** The module `path` (relative, without its ending), compiled as the caller is or not: worker threads are started by file. */
+export function threadModule(importMetaUrl: string, path: string): URL {
+  return new URL(`${path}${importMetaUrl.endsWith('.ts') ? '.ts' : '.js'}`, importMetaUrl)
+}
+
+/**
+ * @param options.module the thread's module; it answers each `{id, task}` with a {@link ThreadReply}
+ * @param options.revive makes an error of what a thread threw
+ */
+export function createThreadPool<Task, Answer>(options: {
+  module: URL
+  size: number
+  workerData?: unknown
+  revive?: (error: unknown) => unknown
+}): ThreadPool<Task, Answer> {
+  const revive = options.revive ?? ((error) => error)
+  let nextId = 0
+  let closing = false
+
+  function startThread(): Thread {
+    const worker = new Worker(options.module, { workerData: options.workerData, resourceLimits: { maxOldGenerationSizeMb: 256 } })
+    const thread: Thread = { worker, waiting: new Map(), dead: null }
+    const die = (error: Error) => {
+      thread.dead ??= error
+      for (const one of thread.waiting.values()) one.reject(error)
+      thread.waiting.clear()
+    }
+    worker.on('message', (reply: ThreadReply<unknown>) => {
+      const one = thread.waiting.get(reply.id)
+      thread.waiting.delete(reply.id)
+      if ('error' in reply) one?.reject(revive(reply.error))
+      else one?.resolve(reply.answer)
+    })
+    worker.on('error', (error) => die(error instanceof Error ? error : new Error(String(error))))
+    worker.on('exit', (code) => {
+      if (!closing) die(new Error(`a worker thread ended with code ${code}`))
+    })
+    worker.unref()
+    return thread
+  }
+
+  const threads = Array.from({ length: options.size }, startThread)
+
+  return {
+    size: options.size,
+    run(task, transfer) {
+      const thread = threads.reduce((a, b) => (b.waiting.size < a.waiting.size ? b : a))
+      if (thread.dead !== null) return Promise.reject(thread.dead)
+      const id = nextId++
+      return new Promise<Answer>((resolve, reject) => {
+        thread.waiting.set(id, { resolve: resolve as (answer: unknown) => void, reject })
+        // A pool with work under way keeps the process alive; an idle one does not.
+        thread.worker.ref()
+        thread.worker.postMessage({ id, task }, transfer)
+      }).finally(() => {
+        if (thread.waiting.size === 0) thread.worker.unref()
+      })
+    },
+    async [Symbol.asyncDispose]() {
+      closing = true
+      await Promise.all(
+        threads.map(async (thread) => {
+          for (const one of thread.waiting.values()) one.reject(new Error('the thread pool was closed'))
+          thread.waiting.clear()
+          await thread.worker.terminate()
+        }),
+      )
+    },
+  }
+}

@@ -1,0 +1,69 @@
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import { tmpdir } from 'node:os'
+import { afterAll, describe, test } from 'vitest'
+import { createCountingTarget } from '../../../src/engine/targets/counting-target.ts'
+import { createFaultyTarget } from '../../../src/engine/targets/faulty-target.ts'
+import { createLocalDirTarget } from '../../../src/engine/targets/local-dir/local-dir-target.ts'
+import { createMemoryTarget } from '../../../src/engine/targets/memory/memory-target.ts'
+import { createRetryingTarget } from '../../../src/engine/targets/retrying-target.ts'
+import type { Target } from '../../../src/engine/targets/target.ts'
+import { createThrottledTarget } from '../../../src/engine/targets/throttled-target.ts'
+import { createTokenBucket } from '../../../src/engine/targets/token-bucket.ts'
+import { seededRandom } from '../../support/seed.ts'
+import { testTargetContract } from '../../support/target-contract.ts'
+import { temporaryFolder } from '../../support/temporary-folder.ts'
+
+const folders: AsyncDisposable[] = []
+afterAll(async () => {
+  for (const folder of folders) await folder[Symbol.asyncDispose]()
+})
+
+async function localDir(parent: string = tmpdir()): Promise<Target> {
+  const folder = await temporaryFolder(parent)
+  folders.push(folder)
+  return createLocalDirTarget({ path: path.join(folder.path, 'not', 'yet', 'made') })
+}
+
+const places: [string, () => Target | Promise<Target>][] = [
+  ['memory', () => createMemoryTarget({ clock: { now: () => 1_700_000_000_000 } })],
+  ['local_dir on a disk', () => localDir()],
+]
+
+for (const [name, open] of places) {
+  testTargetContract(name, open)
+  testTargetContract(`counting ${name}`, async () => createCountingTarget(await open()))
+  testTargetContract(`throttled ${name}`, async () => throttled(await open()))
+  testTargetContract(`faulty ${name} without faults`, async () => createFaultyTarget(await open(), {}))
+  testTargetContract(`faulty ${name} with room enough`, async () => createFaultyTarget(await open(), { fullAfterBytes: 2 ** 40 }))
+  testTargetContract(`retrying ${name}`, async () => retrying(await open()))
+  testTargetContract(`retrying ${name} that fails every third request and breaks off every fourth get`, async () => {
+    const faulty = createFaultyTarget(await open(), {
+      rules: [
+        { fault: { kind: 'cut', withinBytes: 2_000_000 }, method: 'get', probability: 0.25 },
+        // A stream is sent once only, so puts are left alone; their retries have tests of their own.
+        ...(['get', 'stat', 'list', 'remove', 'flush'] as const).map((method) => ({
+          fault: { kind: 'error' as const, code: 'target_unreachable' as const },
+          method,
+          probability: 1 / 3,
+        })),
+      ],
+      seed: 1,
+    })
+    return retrying(faulty)
+  })
+}
+
+if (existsSync('/dev/shm')) testTargetContract('local_dir in memory (tmpfs)', () => localDir('/dev/shm'))
+else describe('contract: local_dir in memory (tmpfs)', () => test('there is no /dev/shm here', ({ skip }) => skip('no /dev/shm')))
+
+function throttled(inner: Target): Target {
+  const clock = { now: () => 0 }
+  const bucket = createTokenBucket({ bytesPerSecond: 5_000_000, clock, sleep: async () => {} })
+  return createThrottledTarget(inner, { put: bucket, get: bucket })
+}
+
+function retrying(inner: Target): Target {
+  const policy = { attempts: 20, firstDelayMs: 1, maxDelayMs: 10, giveUpAfterMs: 60_000 }
+  return createRetryingTarget(inner, { policy, clock: { now: () => 0 }, sleep: async () => {}, random: seededRandom(1) })
+}

@@ -1,0 +1,28 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, test } from 'vitest'
+import { isCaseFor, targetContract } from '../../src/engine/targets/contract.ts'
+import type { Target } from '../../src/engine/targets/target.ts'
+
+/** Every promise of the target contract, as a test each; cases a target does not claim are skipped, saying so. */
+export function testTargetContract(name: string, open: () => Target | Promise<Target>): void {
+  describe(`contract: ${name}`, () => {
+    let target: Target
+    beforeAll(async () => {
+      target = await open()
+    })
+    afterAll(async () => {
+      await target.close()
+    })
+    for (const contractCase of targetContract) {
+      test(contractCase.name, async ({ skip }) => {
+        if (!isCaseFor(contractCase, target.features)) skip(`the target does not claim ${contractCase.needs.join(', ')}`)
+        const prefix = `contract/${randomUUID()}`
+        try {
+          await contractCase.run(target, { prefix })
+        } finally {
+          await target.removeTree(prefix)
+        }
+      })
+    }
+  })
+}
