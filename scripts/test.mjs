@@ -74,7 +74,13 @@ async function runVitest() {
   }
 }
 
-/** Runs it in sight. Ctrl-C reaches it as it reaches us; it then cleans up, and we count. @param {string} command @param {string[]} args @param {NodeJS.ProcessEnv} env */
+/**
+ * Runs it in sight. Ctrl-C reaches it as it reaches us; it then cleans up, and we count.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Promise<number | null>} its exit code
+ */
 function followed(command, args, env) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: root, env, stdio: 'inherit' })

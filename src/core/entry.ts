@@ -28,12 +28,12 @@ export const entrySchema = z.object({
   gid: offset,
   user: z.string().optional(),
   group: z.string().optional(),
-  /** nanoseconds since 1970 as text, can be negative */
-  mtime_ns: z.string().regex(/^-?\d{1,19}$/),
+  /** nanoseconds since 1970 as text, can be negative; a filesystem can hold any 64-bit second */
+  mtime_ns: z.string().regex(/^-?\d{1,28}$/),
   /** where a symlink points; for a hard link the path of the member it links to, without leading "/" */
   target: z.string().optional(),
   target_b64: base64.optional(),
-  /** devices: [major, minor] and "b" or "c" */
+  /** devices: [major, minor] */
   rdev: z.tuple([offset, offset]).optional(),
   device: z.enum(['block', 'char']).optional(),
   /** raw_tree_v1: where a name the target cannot hold is stored */

@@ -44,7 +44,7 @@ export function formatIdentity(secretKey: Uint8Array): string {
 /** The 32 bytes of the public key, never a point of low order. @throws AgeKeyError */
 export function parseRecipient(text: string): Uint8Array {
   if (/^age-secret-key-/i.test(text)) throw new AgeKeyError('this is an identity, the secret half of a key; a recipient begins with "age1"')
-  if (/^ssh-/.test(text)) throw new AgeKeyError('SSH keys are not supported as recipients; make an age key with "age-keygen"')
+  if (text.startsWith('ssh-')) throw new AgeKeyError('SSH keys are not supported as recipients; make an age key with "age-keygen"')
   if (/^age1[a-z0-9]+1/.test(text)) throw new AgeKeyError('only X25519 recipients are supported, no post-quantum, tagged or plugin ones')
   const publicKey = /^age1[a-z0-9]+$/.test(text) ? decodeBech32(text, recipientPrefix) : undefined
   if (publicKey === undefined) {
@@ -148,7 +148,7 @@ function encodeBech32(prefix: string, bytes: Uint8Array): string {
     for (pendingBits += 8; pendingBits >= 5; pendingBits -= 5) values.push((pending >>> (pendingBits - 5)) & 31)
   }
   if (pendingBits > 0) values.push((pending << (5 - pendingBits)) & 31)
-  const checksum = bech32Polymod([...expandedPrefix(prefix), ...values, ...new Array<number>(bech32ChecksumLetters).fill(0)]) ^ 1
+  const checksum = bech32Polymod([...expandedPrefix(prefix), ...values, ...Array.from({ length: bech32ChecksumLetters }, () => 0)]) ^ 1
   for (let place = bech32ChecksumLetters - 1; place >= 0; place--) values.push((checksum >>> (5 * place)) & 31)
   return `${prefix}1${values.map((value) => bech32Letters.charAt(value)).join('')}`
 }
@@ -157,7 +157,7 @@ function encodeBech32(prefix: string, bytes: Uint8Array): string {
 function decodeBech32(text: string, prefix: string): Uint8Array | undefined {
   const dataLetters = Math.ceil((keyBytes * 8) / 5)
   if (text.length !== prefix.length + 1 + dataLetters + bech32ChecksumLetters || !text.startsWith(`${prefix}1`)) return undefined
-  const values = [...text.slice(prefix.length + 1)].map((letter) => bech32Letters.indexOf(letter))
+  const values = Array.from(text.slice(prefix.length + 1), (letter) => bech32Letters.indexOf(letter))
   if (values.includes(-1) || bech32Polymod([...expandedPrefix(prefix), ...values]) !== 1) return undefined
   const bytes = new Uint8Array(keyBytes)
   let pending = 0

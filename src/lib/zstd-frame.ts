@@ -42,7 +42,8 @@ export function compressFrame(input: Uint8Array, level: number): Uint8Array {
   }
   // Levels above 19 would take a larger window for a larger input.
   if (input.length > windowMaxBytes) params[constants.ZSTD_c_windowLog] = windowLogMax
-  // Room for the whole output makes it one call of the library: less work and a better ratio than in pieces. Never with nbWorkers: Node then truncates.
+  // Room for the whole output makes it one call of the library: less work and a better ratio than in pieces.
+  // Never with nbWorkers: Node then truncates the output and says nothing.
   return zstdCompressSync(input, { chunkSize: outputBytes(compressedBound(input.length)), pledgedSrcSize: input.length, params })
 }
 
@@ -81,9 +82,9 @@ function checkFrame(input: Uint8Array, expectedPlainSize: number): void {
   const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength)
   if (bytes.length < 9 || bytes.readUInt32LE(0) !== frameMagic) throw new ZstdFrameError('this is not a zstd frame')
   const { headerBytes, checksumBytes, plainSize } = readHeader(bytes)
-  if (plainSize !== undefined && plainSize !== expectedPlainSize) throw new ZstdFrameError(`the frame says ${plainSize} bytes, not ${expectedPlainSize}`)
+  if (plainSize !== undefined && plainSize !== expectedPlainSize) throw new ZstdFrameError(`the frame promises ${plainSize} bytes`)
   let at = headerBytes
-  for (let last = false; !last; ) {
+  for (let last = false; !last;) {
     if (at + 3 > bytes.length) throw new ZstdFrameError('the frame is cut short')
     const block = bytes.readUIntLE(at, 3)
     const type = (block >>> 1) & 3

@@ -7,7 +7,7 @@ import { formatRecipient, generateAgeKeyPair } from '../../src/lib/age-keys.ts'
 const pair = generateAgeKeyPair()
 const other = generateAgeKeyPair()
 
-function code(expected: string) {
+function code(expected: string): unknown {
   return expect.objectContaining({ name: 'BastionError', code: expected })
 }
 
@@ -57,7 +57,7 @@ test('an identity that does not match is told how to give another', () => {
 describe('a recipient that cannot be used is an invalid spec', () => {
   const refused: [string, string[]][] = [
     ['none', []],
-    ['more than there may be', new Array<string>(maxStanzas + 1).fill(pair.recipient)],
+    ['more than there may be', Array.from({ length: maxStanzas + 1 }, () => pair.recipient)],
     ['no recipient', ['hello']],
     ['a point of low order', [pair.recipient, formatRecipient(new Uint8Array(32))]],
   ]
@@ -78,7 +78,7 @@ test('an identity or identity file that cannot be used is an invalid spec', () =
 })
 
 test('as many recipients as may be are written and read, one stanza more is refused', () => {
-  const { bytes } = createAgeHeader(new Array<string>(maxStanzas).fill(pair.recipient))
+  const { bytes } = createAgeHeader(Array.from({ length: maxStanzas }, () => pair.recipient))
   expect(openAgeHeader(bytes, [pair.identity]).payloadOffset).toBe(bytes.length)
   expect(() =>
     openAgeHeader(

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { BastionError } from '../../src/core/errors.ts'
 import { readAgeIdentities } from '../../src/engine/crypto/age-header.ts'
 import { openAgeRange } from '../../src/engine/crypto/age-range-reader.ts'
 import { ageChunkBytes, decryptAge, encryptAge } from '../../src/engine/crypto/age-stream.ts'
@@ -81,10 +82,9 @@ describe('a file that age encrypted to an SSH key', () => {
 
 test('an armored file is refused with the way out', async () => {
   const theirs = await encryptedByAge(sampleBytes(100), ['-a', '-r', pair.recipient])
-  expect((await drain(decryptAge(inPieces(theirs), [pair.identity]))).error).toMatchObject({
-    code: 'unsupported',
-    hint: expect.stringContaining('age -d'),
-  })
+  const { error } = await drain(decryptAge(inPieces(theirs), [pair.identity]))
+  expect(error).toMatchObject({ code: 'unsupported' })
+  expect((error as BastionError).hint).toContain('age -d')
 })
 
 test('a key file of age-keygen is read, and both see the same recipient in it', async () => {

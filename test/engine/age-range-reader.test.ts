@@ -80,7 +80,7 @@ test('what was read belongs to the caller: changing it changes no later read', a
 
 test('a header longer than the first request is fetched with a second', async () => {
   const plaintext = sampleBytes(100)
-  const recipients = [...new Array<string>(60).fill(generateAgeKeyPair().recipient), pair.recipient]
+  const recipients = [...Array.from({ length: 60 }, () => generateAgeKeyPair().recipient), pair.recipient]
   const inner = bytesReader(await collect(encryptAge(inPieces(plaintext), recipients)))
   const reader = await openAgeRange(inner, identities)
   expect(inner.asked).toHaveLength(2)

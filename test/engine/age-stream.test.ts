@@ -21,7 +21,7 @@ import { collect, drain, inPieces, sampleBytes } from '../support/age-samples.ts
 const pair = generateAgeKeyPair()
 const identities = [pair.identity]
 const { bytes: head, payloadKey } = createAgeHeader([pair.recipient])
-const damaged = expect.objectContaining({ name: 'BastionError', code: 'artifact_damaged' })
+const damaged: unknown = expect.objectContaining({ name: 'BastionError', code: 'artifact_damaged' })
 
 /** Sizes around the ends of the first chunks, where everything that can go wrong does. */
 const nearChunkEnds = fc.tuple(fc.nat(3), fc.integer({ min: -18, max: 18 })).map(([chunks, off]) => Math.max(0, chunks * ageChunkBytes + off))

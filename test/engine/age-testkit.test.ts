@@ -72,7 +72,7 @@ function expectedCode(vector: Vector): ErrorCode {
   throw new Error(`vector ${vector.name} expects ${vector.expect}`)
 }
 
-function codeOf(error: unknown): ErrorCode | undefined {
+function codeOf(error: Error | undefined): ErrorCode | undefined {
   if (error !== undefined && !(error instanceof BastionError)) throw error
   return error?.code
 }
@@ -87,7 +87,7 @@ async function refusal(file: Buffer, identities: string[]): Promise<ErrorCode | 
   const bytewise = await drain(decryptAge(inPieces(file, 1), identities))
   const ranged = await openAgeRange(bytesReader(file), identities).then(
     () => undefined,
-    (error: unknown) => error,
+    (error: unknown) => error as Error,
   )
   expect(whole.bytes).toHaveLength(0)
   expect(bytewise.bytes).toHaveLength(0)
@@ -104,7 +104,7 @@ test('every vector is of a kind we know, none is left out', () => {
 describe.each(ofKind('x25519'))('x25519, $name', (vector) => {
   const { file, identities } = vector
 
-  function expectOutcome({ bytes, error }: { bytes: Buffer; error: unknown }) {
+  function expectOutcome({ bytes, error }: { bytes: Buffer; error: Error | undefined }) {
     expect(codeOf(error)).toBe(vector.expect === 'success' ? undefined : expectedCode(vector))
     // What a payload gives before its failure is part of the vector; before the payload nothing may be given.
     expect(sha256(bytes)).toBe(vector.payloadHash ?? sha256(new Uint8Array(0)))

@@ -58,7 +58,7 @@ test('any 32 bytes come back from the text of an identity, and any point that is
 })
 
 test('one wrong letter anywhere in a recipient or identity is noticed', () => {
-  const letter = fc.constantFrom(...'qpzry9x8gf2tvdw0s3jn54khce6mua7l')
+  const letter = fc.constantFrom(...'qpzry9x8gf2tvdw0s3jn54khce6mua7l'.split(''))
   fc.assert(
     fc.property(fc.constantFrom(identity, recipient), fc.nat(57), letter, (text, fromEnd, other) => {
       const changed = withOtherLetter(text, text.length - 1 - fromEnd, other)
@@ -68,9 +68,8 @@ test('one wrong letter anywhere in a recipient or identity is noticed', () => {
   )
 })
 
-test('a recipient that is a point of low order is refused', () => {
-  for (const point of lowOrderPoints)
-    expect(() => parseRecipient(formatRecipient(Buffer.from(point, 'hex'))), point).toThrow(/nothing encrypted to it/)
+test.each(lowOrderPoints)('a recipient that is the point of low order %s is refused', (point) => {
+  expect(() => parseRecipient(formatRecipient(Buffer.from(point, 'hex')))).toThrow(/nothing encrypted to it/)
 })
 
 describe('what is not an X25519 recipient is refused with the reason', () => {

@@ -9,12 +9,15 @@ import { seededRandom } from '../support/seed.ts'
 const limit = 32 * 1024 * 1024
 
 describe('a zstd frame', () => {
-  test.each([0, 1, 511, 512, 513, 4096, 131_071, 131_072, 131_073, 4 * 1024 * 1024, 9 * 1024 * 1024])('of %i bytes comes back as it was', (sizeBytes) => {
-    for (const plain of [Buffer.alloc(sizeBytes), noise(sizeBytes)]) {
-      const frame = compressFrame(plain, 3)
-      expect(plain.equals(decompressFrame(frame, sizeBytes, limit))).toBe(true)
-    }
-  })
+  test.each([0, 1, 511, 512, 513, 4096, 131_071, 131_072, 131_073, 4 * 1024 * 1024, 9 * 1024 * 1024])(
+    'of %i bytes comes back as it was',
+    (sizeBytes) => {
+      for (const plain of [Buffer.alloc(sizeBytes), noise(sizeBytes)]) {
+        const frame = compressFrame(plain, 3)
+        expect(plain.equals(decompressFrame(frame, sizeBytes, limit))).toBe(true)
+      }
+    },
+  )
 
   test('is what the zstd tool tests, lists and decompresses, with content size and checksum', () => {
     const plain = noise(300_000)

@@ -7,13 +7,13 @@ export async function* inPieces(bytes: Uint8Array, pieceBytes = bytes.length): A
 }
 
 /** All the bytes of `source` up to its end or its error, which is given and not thrown. */
-export async function drain(source: AsyncIterable<Uint8Array>): Promise<{ bytes: Buffer; error: unknown }> {
+export async function drain(source: AsyncIterable<Uint8Array>): Promise<{ bytes: Buffer; error: Error | undefined }> {
   const pieces: Uint8Array[] = []
-  let error: unknown
+  let error: Error | undefined
   try {
     for await (const piece of source) pieces.push(Uint8Array.from(piece))
   } catch (thrown) {
-    error = thrown
+    error = thrown as Error
   }
   return { bytes: Buffer.concat(pieces), error }
 }

@@ -23,7 +23,7 @@ export function plaintextSize(ciphertextBytes: number): number {
   const chunks = Math.ceil(ciphertextBytes / ageSealedChunkBytes)
   const plaintextBytes = ciphertextBytes - chunks * ageTagBytes
   if (plaintextBytes < 0 || ciphertextSize(plaintextBytes) !== ciphertextBytes) {
-    throw new BastionError('artifact_damaged', `The encrypted data is damaged: its ${ciphertextBytes} bytes end within a chunk's tag.`)
+    throw new BastionError('artifact_damaged', `The encrypted data is damaged: no payload has a size of ${ciphertextBytes} bytes.`)
   }
   return plaintextBytes
 }

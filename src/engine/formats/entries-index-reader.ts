@@ -1,5 +1,5 @@
 import type { IndexHeader } from '../../core/entry.ts'
-import type { BytePath } from '../../lib/byte-path.ts'
+import { type BytePath, pathText } from '../../lib/byte-path.ts'
 import { damagedIndex, type IndexedEntry } from './index-entry.ts'
 import { type EntryFrame, openIndexFrames } from './index-frames.ts'
 import type { RangeReader } from './range-reader.ts'
@@ -46,49 +46,113 @@ export interface EntriesIndex {
  */
 export async function openEntriesIndex(reader: RangeReader, limits: { count: number }): Promise<EntriesIndex> {
   const frames = await openIndexFrames(reader, limits.count)
-  const noted = new Set<BytePath>()
+  const noted = new Set<number>()
   let warnings = 0
 
   /** A frame read twice warns once. */
   function note(frame: EntryFrame): EntryFrame {
-    if (frame.skipped > 0 && !noted.has(frame.firstPath)) {
-      noted.add(frame.firstPath)
+    if (frame.skipped > 0 && !noted.has(frame.number)) {
+      noted.add(frame.number)
       warnings += frame.skipped
     }
     return frame
   }
 
-  async function* children(directory: BytePath): AsyncGenerator<IndexedEntry> {
-    const prefix = directory === '' ? '' : `${directory}/`
-    const end = directory === '' ? null : afterSubtree(directory)
-    const last = end === null ? frames.count - 1 : frames.frameOf(end)
-    // Children yielded that may still have something below them to come: each one begins with the one before it.
-    const open: BytePath[] = []
-    let position = prefix
-    for (let first = Math.max(0, frames.frameOf(position)); first <= last; first = Math.max(first + 1, frames.frameOf(position))) {
-      for await (const frame of framesFrom(first, last)) {
-        const { entries } = note(frame)
-        for (let i = lowerBound(entries, position); i < entries.length; i++) {
-          const entry = entries[i]!
-          const { bytes } = entry
-          if (end !== null && bytes >= end) return
-          const slash = bytes.indexOf('/', prefix.length)
-          const name = slash === -1 ? bytes : bytes.slice(0, slash)
-          while (open.length > 0 && !name.startsWith(open.at(-1)!)) open.pop()
-          if (slash === -1) {
-            open.push(name)
-            yield entry
-            continue
+  return {
+    header: frames.header,
+    count: limits.count,
+    get warnings() {
+      return warnings
+    },
+    async find(path) {
+      const number = frames.frameOf(path)
+      if (number === -1) return null
+      const { entries } = note(await frames.frame(number))
+      const entry = entries[lowerBound(entries, path)]
+      return entry?.bytes === path ? entry : null
+    },
+    async *children(directory) {
+      const prefix = directory === '' ? '' : `${directory}/`
+      const end = directory === '' ? null : afterBelow(directory)
+      const last = end === null ? frames.count - 1 : frames.frameOf(end)
+      // Names met whose content may still come; each begins with the one before it, as `a`, `a-` and `a-b` do.
+      const open: BytePath[] = []
+      let position = prefix
+      for (let next = Math.max(0, frames.frameOf(position)); next <= last; ) {
+        for await (const frame of framesFrom(next, last)) {
+          const { entries } = note(frame)
+          let at = lowerBound(entries, position)
+          while (at < entries.length) {
+            const entry = entries[at]!
+            const { bytes } = entry
+            if (end !== null && bytes >= end) return
+            const slash = bytes.indexOf('/', prefix.length)
+            const child = slash === -1 ? bytes : bytes.slice(0, slash)
+            while (open.length > 0 && !child.startsWith(open.at(-1)!)) open.pop()
+            if (slash === -1) {
+              open.push(child)
+              yield entry
+              at += 1
+            } else {
+              if (open.at(-1) !== child) yield implicitDirectory(child)
+              position = afterBelow(child)
+              at = lowerBound(entries, position, at)
+            }
           }
-          if (open.at(-1) !== name) yield implicitDirectory(entry, name)
-          position = afterSubtree(name)
-          i = lowerBound(entries, position, i + 1) - 1
+          next = Math.max(frame.number + 1, frames.frameOf(position))
+          if (next > frame.number + 1) break
         }
-        if (frames.frameOf(position) > first + 1) break
-        first += 1
       }
-    }
+    },
+    async *scan({ below = '', from, reverse = false, signal } = {}) {
+      const isWhole = below === '' && from === undefined
+      const bottom = below === '' ? '' : `${below}/`
+      const start = !reverse && from !== undefined && from > bottom ? from : bottom
+      // The first path above what is wanted: nothing lies between a path and itself with a zero byte.
+      const ends = [...(below === '' ? [] : [afterBelow(below)]), ...(reverse && from !== undefined ? [`${from}\0`] : [])].sort()
+      const end = ends[0] ?? null
+      const low = Math.max(0, frames.frameOf(start))
+      const high = end === null ? frames.count - 1 : frames.frameOf(end)
+      let lineCount = 0
+      if (low <= high) {
+        for await (const frame of reverse ? frames.frames(high, low, signal) : frames.frames(low, high, signal)) {
+          const { entries } = note(frame)
+          lineCount += frame.lineCount
+          if (isWhole && lineCount > limits.count) throw damagedIndex(`it has more than ${limits.count} entries`)
+          const wanted = entries.slice(lowerBound(entries, start), end === null ? entries.length : lowerBound(entries, end))
+          if (wanted.length > 0) yield reverse ? wanted.reverse() : wanted
+        }
+      }
+      if (isWhole && lineCount !== limits.count) throw damagedIndex(`it has ${lineCount} entries of ${limits.count}`)
+    },
   }
 
-  return { header: frames.header, count: limits.count, children }
+  /** For who may want the first frame only, and often the same. */
+  async function* framesFrom(first: number, last: number): AsyncGenerator<EntryFrame> {
+    yield await frames.frame(first)
+    if (first < last) yield* frames.frames(first + 1, last)
+  }
+}
+
+/** The path all those below `directory` come before: "0" follows "/". */
+function afterBelow(directory: BytePath): BytePath {
+  return `${directory}0`
+}
+
+/** The index of the first entry at or after `path`, at least `from`. */
+function lowerBound(entries: readonly IndexedEntry[], path: BytePath, from = 0): number {
+  let low = from
+  let high = entries.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (entries[middle]!.bytes < path) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+function implicitDirectory(bytes: BytePath): IndexedEntry {
+  const { text, b64 } = pathText(bytes)
+  const path = b64 === undefined ? { path: text } : { path: text, path_b64: b64 }
+  return { ...path, kind: 'dir', mode: 0o40755, uid: 0, gid: 0, mtime_ns: '0', bytes, implicit: true }
 }

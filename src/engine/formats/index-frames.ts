@@ -7,6 +7,7 @@ import { checkIndexEntry, damagedIndex, type IndexedEntry, isSafePath } from './
 import type { RangeReader } from './range-reader.ts'
 
 export interface EntryFrame {
+  number: number
   entries: IndexedEntry[]
   /** entries, and lines of kinds this version does not know */
   lineCount: number
@@ -77,7 +78,7 @@ export async function openIndexFrames(reader: RangeReader, maxEntries: number): 
   /** @param stored bytes that hold the frame at `at` */
   function parseEntryFrame(frame: number, stored: Uint8Array, at: number): EntryFrame {
     const bytes = stored.subarray(at, at + table.compressedSizeOf(frame + 1))
-    return parseFrame(plainFrame(bytes, frame + 1, maxEntryFrameBytes), lookup[frame]!, lookup[frame + 1])
+    return parseFrame(frame, plainFrame(bytes, frame + 1, maxEntryFrameBytes), lookup[frame]!, lookup[frame + 1])
   }
 
   async function* readFrames(first: number, last: number, signal?: AbortSignal): AsyncGenerator<EntryFrame> {
@@ -133,15 +134,17 @@ export async function openIndexFrames(reader: RangeReader, maxEntries: number): 
       const read = readRange(frame + 1, frame + 1).then((stored) => parseEntryFrame(frame, stored, 0))
       cache.set(frame, read)
       if (cache.size > cachedFrames) cache.delete(cache.keys().next().value!)
-      read.catch(() => cache.delete(frame))
+      read.catch(() => {
+        if (cache.get(frame) === read) cache.delete(frame)
+      })
       return read
     },
   }
 }
 
 /** @param nextPath where the next frame begins */
-function parseFrame(text: string, firstPath: BytePath, nextPath: BytePath | undefined): EntryFrame {
-  const frame: EntryFrame = { entries: [], lineCount: 0, skipped: 0 }
+function parseFrame(number: number, text: string, firstPath: BytePath, nextPath: BytePath | undefined): EntryFrame {
+  const frame: EntryFrame = { number, entries: [], lineCount: 0, skipped: 0 }
   let before: BytePath | null = null
   for (let at = 0; at < text.length; ) {
     const end = text.indexOf('\n', at)

@@ -76,19 +76,30 @@ describe('a seek table', () => {
 
   test('refuses frames of 4 GiB, and questions about frames it does not have', () => {
     const builder = createSeekTable()
-    for (const [compressed, plain] of [[2 ** 32, 1], [10, 2 ** 32], [7, 1], [10, -1], [10.5, 1], [Number.NaN, 1]] as Sizes) {
+    for (const [compressed, plain] of [
+      [2 ** 32, 1],
+      [10, 2 ** 32],
+      [7, 1],
+      [10, -1],
+      [10.5, 1],
+      [Number.NaN, 1],
+    ] as Sizes) {
       expect(() => builder.add(compressed, plain)).toThrow(RangeError)
     }
     const { tail, streamSizeBytes } = encode([[10, 1]])
     const { frames } = decodeSeekTable(tail, streamSizeBytes)
     for (const frame of [-1, 1, 0.5]) {
-      for (const ask of [frames.offsetOf, frames.compressedSizeOf, frames.plainOffsetOf, frames.plainSizeOf]) expect(() => ask(frame)).toThrow(RangeError)
+      for (const ask of [frames.offsetOf, frames.compressedSizeOf, frames.plainOffsetOf, frames.plainSizeOf])
+        expect(() => ask(frame)).toThrow(RangeError)
     }
   })
 })
 
 describe('a damaged seek table is told from', () => {
-  const { tail, streamSizeBytes } = encode([[100, 1000], [200, 2000]])
+  const { tail, streamSizeBytes } = encode([
+    [100, 1000],
+    [200, 2000],
+  ])
 
   test.each([
     ['a stream that is longer', tail, streamSizeBytes + 1],
@@ -102,7 +113,17 @@ describe('a damaged seek table is told from', () => {
     ['reserved flags', changed(tail, tail.length - 5, 4), streamSizeBytes],
     ['one frame more', changed(tail, tail.length - 9, 3), streamSizeBytes],
     ['one frame less', changed(tail, tail.length - 9, 1), streamSizeBytes],
-    ['a frame of no bytes', encode([[100, 1000], [200, 2000]], [300, 0]).tail, streamSizeBytes],
+    [
+      'a frame of no bytes',
+      encode(
+        [
+          [100, 1000],
+          [200, 2000],
+        ],
+        [300, 0],
+      ).tail,
+      streamSizeBytes,
+    ],
   ])('%s', (_, bytes, size) => {
     expect(codeOf(() => decodeSeekTable(bytes, size))).toBe('artifact_damaged')
   })

@@ -95,9 +95,27 @@ describe('writing a header', () => {
 
 test('a sparse map lists its segments, and the end of a file that ends in a hole', () => {
   expect(text(encodeSparseMap([[4096, 512]], 4608))).toBe('1\n4096\n512\n')
-  expect(text(encodeSparseMap([[0, 512], [8192, 1]], 10_000))).toBe('3\n0\n512\n8192\n1\n10000\n0\n')
+  expect(
+    text(
+      encodeSparseMap(
+        [
+          [0, 512],
+          [8192, 1],
+        ],
+        10_000,
+      ),
+    ),
+  ).toBe('3\n0\n512\n8192\n1\n10000\n0\n')
   expect(text(encodeSparseMap([], 2 ** 40))).toBe('1\n1099511627776\n0\n')
-  for (const map of [[[5, 5], [9, 1]], [[0, 101]], [[-1, 1]], [[0, -1]]] as Array<Array<[number, number]>>) {
+  for (const map of [
+    [
+      [5, 5],
+      [9, 1],
+    ],
+    [[0, 101]],
+    [[-1, 1]],
+    [[0, -1]],
+  ] as Array<Array<[number, number]>>) {
     expect(() => encodeSparseMap(map, 100)).toThrow(RangeError)
   }
 })

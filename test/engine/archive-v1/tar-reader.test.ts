@@ -9,11 +9,26 @@ import { scale } from '../../support/scale.ts'
 import { seededRandom } from '../../support/seed.ts'
 import { aTarMember, headerOf, pathOfLength, paxRecord, tarOf, type TarSample } from '../../support/tar.ts'
 
-const part = fc.string({ unit: fc.integer({ min: 1, max: 255 }).filter((byte) => byte !== 47).map((byte) => String.fromCharCode(byte)), minLength: 1, maxLength: 120 })
-const bytePath = fc.array(part.filter((name) => name !== '.' && name !== '..'), { minLength: 1, maxLength: 6 }).map((parts) => parts.join('/'))
+const part = fc.string({
+  unit: fc
+    .integer({ min: 1, max: 255 })
+    .filter((byte) => byte !== 47)
+    .map((byte) => String.fromCharCode(byte)),
+  minLength: 1,
+  maxLength: 120,
+})
+const bytePath = fc
+  .array(
+    part.filter((name) => name !== '.' && name !== '..'),
+    { minLength: 1, maxLength: 6 },
+  )
+  .map((parts) => parts.join('/'))
 const anyText = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }).filter((name) => !name.includes('\0'))
 const anyId = fc.oneof(fc.nat(70_000), fc.integer({ min: 0, max: 0xffff_ffff }))
-const anyTime = fc.oneof(fc.bigInt({ min: 0n, max: 9_223_372_036n }).map((seconds) => seconds * 1_000_000_000n), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }))
+const anyTime = fc.oneof(
+  fc.bigInt({ min: 0n, max: 9_223_372_036n }).map((seconds) => seconds * 1_000_000_000n),
+  fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+)
 const xattrs = fc.uniqueArray(fc.tuple(anyText, fc.uint8Array({ maxLength: 300 })), { minLength: 1, maxLength: 4, selector: ([name]) => name })
 const sparse = fc
   .tuple(fc.array(fc.tuple(fc.nat(100_000), fc.integer({ min: 1, max: 5000 })), { maxLength: 60 }), fc.nat(1_000_000))
@@ -36,7 +51,9 @@ const member: fc.Arbitrary<TarMember> = fc
       sparse.map((map) => ({ kind: 'file' as const, sizeBytes: map.map.reduce((sum, [, length]) => sum + length, 0), sparse: map })),
       fc.constantFrom('dir' as const, 'fifo' as const).map((kind) => ({ kind, sizeBytes: 0 })),
       fc.tuple(fc.constantFrom('symlink' as const, 'hardlink' as const), bytePath).map(([kind, linkPath]) => ({ kind, linkPath, sizeBytes: 0 })),
-      fc.record({ type: fc.constantFrom('block' as const, 'char' as const), major: anyId, minor: anyId }).map((device) => ({ kind: 'device' as const, device, sizeBytes: 0 })),
+      fc
+        .record({ type: fc.constantFrom('block' as const, 'char' as const), major: anyId, minor: anyId })
+        .map((device) => ({ kind: 'device' as const, device, sizeBytes: 0 })),
     ),
   )
   .map(([shared, own]) => ({ ...shared, ...own }))
@@ -72,24 +89,29 @@ describe('what was written is read', () => {
   test('from a stream cut into any chunks, with its data, taken or not', async () => {
     const small = member.filter((each) => each.sizeBytes <= 400_000)
     await fc.assert(
-      fc.asyncProperty(fc.array(small, { maxLength: 6 }), fc.integer({ min: 1, max: 3000 }), fc.infiniteStream(fc.nat(3)), async (members, chunkBytes, choices) => {
-        const random = seededRandom(chunkBytes)
-        const samples = members.map((each): TarSample => ({ member: each, data: Buffer.alloc(each.sizeBytes, Math.floor(random() * 256)) }))
-        const seen: TarMember[] = []
-        for await (const { member: each, data } of streamTarMembers(chunksOf(tarOf(samples), chunkBytes))) {
-          const choice = choices.next().value
-          if (choice > 0) {
-            const chunks: Uint8Array[] = []
-            for await (const chunk of data) {
-              chunks.push(chunk)
-              if (choice === 1) break
+      fc.asyncProperty(
+        fc.array(small, { maxLength: 6 }),
+        fc.integer({ min: 1, max: 3000 }),
+        fc.infiniteStream(fc.nat(3)),
+        async (members, chunkBytes, choices) => {
+          const random = seededRandom(chunkBytes)
+          const samples = members.map((each): TarSample => ({ member: each, data: Buffer.alloc(each.sizeBytes, Math.floor(random() * 256)) }))
+          const seen: TarMember[] = []
+          for await (const { member: each, data } of streamTarMembers(chunksOf(tarOf(samples), chunkBytes))) {
+            const choice = choices.next().value
+            if (choice > 0) {
+              const chunks: Uint8Array[] = []
+              for await (const chunk of data) {
+                chunks.push(chunk)
+                if (choice === 1) break
+              }
+              if (choice > 1) expect(Buffer.concat(chunks).equals(samples[seen.length]?.data ?? Buffer.alloc(0))).toBe(true)
             }
-            if (choice > 1) expect(Buffer.concat(chunks).equals(samples[seen.length]?.data ?? Buffer.alloc(0))).toBe(true)
+            seen.push(each)
           }
-          seen.push(each)
-        }
-        expect(seen).toEqual(members)
-      }),
+          expect(seen).toEqual(members)
+        },
+      ),
       { numRuns: scale(60, 2000) },
     )
   })
@@ -119,7 +141,7 @@ describe('the reader', () => {
     ])
     let globals = new Map<string, Buffer>()
     const users: Array<string | undefined> = []
-    for (let at = 0; at < archive.length; ) {
+    for (let at = 0; at < archive.length;) {
       const read = readTarMember(archive, at, globals)
       if (read.kind !== 'member') throw new Error(read.kind)
       users.push(read.member.user)
@@ -176,7 +198,11 @@ describe('the reader', () => {
 
   test('lets go of its source however it ends, and passes its errors through', async () => {
     const archive = tarOf([{ member: aTarMember() }])
-    for (const [bytes, stopEarly] of [[archive, false], [archive, true], [Buffer.alloc(512, 'x'), false]] as const) {
+    for (const [bytes, stopEarly] of [
+      [archive, false],
+      [archive, true],
+      [Buffer.alloc(512, 'x'), false],
+    ] as const) {
       let isClosed = false
       async function* source(): AsyncGenerator<Uint8Array> {
         try {
@@ -234,12 +260,42 @@ describe('a damaged or hostile header is refused:', () => {
     ['an extended header of 2^50 bytes', edited(special('x', ''), (block) => block.write('800000000004000000000000', 124, 'hex'))],
     ['a long name above 64 KiB', edited(special('L', ''), (block) => block.write('00000200002', 124))],
     ['a chain of extended headers', Buffer.concat([...Array.from({ length: 9 }, () => special('x', paxRecord('path=a'))), plain])],
-    ...['path=a\n', ' path=a\n', '9path=a\n', '8 path=a\n', '11 path=a\n', '0 path=a\n', '5 =ab\n', '6 path\n', '9 path=ab', '99999999999 path=a\n', '-9 path=a\n'].map(
-      (record): [string, Buffer] => [`the record ${JSON.stringify(record)}`, Buffer.concat([special('x', record), plain])],
-    ),
-    ...['mtime=abc', 'mtime=', 'mtime=1e9', 'mtime=0x1', 'mtime=99999999999', 'mtime=.5', 'mtime=--1', 'size=-1', 'size=1.5', 'size=', 'size=9007199254740993',
-      'size=99999999999999999999', 'uid=4294967296', 'uid=x', 'path=', 'path=/x', 'path=a/../b', 'GNU.sparse.major=1', 'GNU.sparse.major=0', 'GNU.sparse.map=0,1',
-      'GNU.sparse.numblocks=1'].map((record): [string, Buffer] => [`"${record}"`, Buffer.concat([special('x', paxRecord(record)), plain])]),
+    ...[
+      'path=a\n',
+      ' path=a\n',
+      '9path=a\n',
+      '8 path=a\n',
+      '11 path=a\n',
+      '0 path=a\n',
+      '6 =ab\n',
+      '7 path\n',
+      '9 path=ab',
+      '99999999999 path=a\n',
+      '-9 path=a\n',
+    ].map((record): [string, Buffer] => [`the record ${JSON.stringify(record)}`, Buffer.concat([special('x', record), plain])]),
+    ...[
+      'mtime=abc',
+      'mtime=',
+      'mtime=1e9',
+      'mtime=0x1',
+      'mtime=99999999999',
+      'mtime=.5',
+      'mtime=--1',
+      'size=-1',
+      'size=1.5',
+      'size=',
+      'size=9007199254740993',
+      'size=99999999999999999999',
+      'uid=4294967296',
+      'uid=x',
+      'path=',
+      'path=/x',
+      'path=a/../b',
+      'GNU.sparse.major=1',
+      'GNU.sparse.major=0',
+      'GNU.sparse.map=0,1',
+      'GNU.sparse.numblocks=1',
+    ].map((record): [string, Buffer] => [`"${record}"`, Buffer.concat([special('x', paxRecord(record)), plain])]),
     ...['path=x', 'linkpath=x', 'size=1', 'SCHILY.xattr.user.x=1', 'GNU.sparse.major=1'].map((record): [string, Buffer] => [
       `"${record}" for all members`,
       Buffer.concat([special('g', paxRecord(record)), plain]),
@@ -268,9 +324,25 @@ describe('a damaged or hostile header is refused:', () => {
 
   test('however it was mutated, and never with another error', async () => {
     const archive = tarOf([
-      { member: aTarMember({ path: toBytePath('a/é'), sizeBytes: 3, mtimeNs: -1n, user: 'app', xattrs: [['user.x', Buffer.from('value')]] }), data: Buffer.from('abc') },
+      {
+        member: aTarMember({ path: toBytePath('a/é'), sizeBytes: 3, mtimeNs: -1n, user: 'app', xattrs: [['user.x', Buffer.from('value')]] }),
+        data: Buffer.from('abc'),
+      },
       { member: aTarMember({ path: 'dir', kind: 'dir' }) },
-      { member: aTarMember({ path: 'sparse', sizeBytes: 600, sparse: { map: [[4096, 300], [9000, 300]], realSizeBytes: 2 ** 33 } }), data: Buffer.alloc(600) },
+      {
+        member: aTarMember({
+          path: 'sparse',
+          sizeBytes: 600,
+          sparse: {
+            map: [
+              [4096, 300],
+              [9000, 300],
+            ],
+            realSizeBytes: 2 ** 33,
+          },
+        }),
+        data: Buffer.alloc(600),
+      },
       { member: aTarMember({ path: 'link', kind: 'symlink', linkPath: pathOfLength(200) }) },
       { member: aTarMember({ path: 'dev', kind: 'device', device: { type: 'char', major: 1, minor: 2 ** 30 } }) },
     ])
@@ -285,7 +357,8 @@ describe('a damaged or hostile header is refused:', () => {
         else bad[at] = pick(256)
       }
       // With checksums made right again the damage comes further.
-      if (pick(4) > 0) for (let at = 0; at + 512 <= bad.length; at += 512) if (bad.toString('latin1', at + 257, at + 262) === 'ustar') resummed(bad, at)
+      if (pick(4) > 0)
+        for (let at = 0; at + 512 <= bad.length; at += 512) if (bad.toString('latin1', at + 257, at + 262) === 'ustar') resummed(bad, at)
       const members = await walk(bad)
       expect(members).toBeLessThanOrEqual(bad.length / 512)
       expect(['none', 'artifact_damaged']).toContain(await streamError(bad, 1 + pick(2000)))
@@ -322,7 +395,7 @@ async function* chunksOf(bytes: Buffer, chunkBytes: number): AsyncGenerator<Uint
 
 function pathsOf(archive: Buffer): string[] {
   const paths: string[] = []
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const read = readTarMember(archive, at)
     if (read.kind !== 'member') return paths
     paths.push(read.member.path)
@@ -341,7 +414,8 @@ function readError(bytes: Buffer): string {
 
 async function streamError(bytes: Buffer, chunkBytes = 1000): Promise<string> {
   try {
-    for await (const { data } of streamTarMembers(chunksOf(bytes, chunkBytes))) for await (const chunk of data) expect(chunk.length).toBeGreaterThan(0)
+    for await (const { data } of streamTarMembers(chunksOf(bytes, chunkBytes)))
+      for await (const chunk of data) expect(chunk.length).toBeGreaterThan(0)
     return 'none'
   } catch (error) {
     if (error instanceof BastionError) return error.code

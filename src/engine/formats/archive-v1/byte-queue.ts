@@ -2,7 +2,7 @@
 export interface ByteQueue {
   /** how many bytes were taken so far */
   readonly position: number
-  /** Brings at least `count` bytes together, if the source has them: the bytes at hand, without taking them. Fewer than `count` at the source's end. */
+  /** The bytes at hand, not taken: at least `count`, or all that are left before the source's end. */
   peek(count: number): Promise<Buffer>
   /** Takes at most `max` bytes as they come, as a view into the source's chunk; none at the end. */
   take(max: number): Promise<Buffer | undefined>
@@ -20,9 +20,9 @@ export function createByteQueue(source: AsyncIterable<Uint8Array>): ByteQueue {
 
   async function nextChunk(): Promise<Buffer | undefined> {
     while (!hasEnded) {
-      const { done, value } = await iterator.next()
-      if (done === true) hasEnded = true
-      else if (value.length > 0) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+      const next = await iterator.next()
+      if (next.done === true) hasEnded = true
+      else if (next.value.length > 0) return Buffer.from(next.value.buffer, next.value.byteOffset, next.value.byteLength)
     }
     return undefined
   }
@@ -61,7 +61,7 @@ export function createByteQueue(source: AsyncIterable<Uint8Array>): ByteQueue {
     },
     take,
     async skip(count) {
-      for (let left = count; left > 0; ) {
+      for (let left = count; left > 0;) {
         const taken = await take(left)
         if (taken === undefined) return false
         left -= taken.length

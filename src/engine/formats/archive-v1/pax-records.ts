@@ -89,7 +89,7 @@ export type PaxRecords = Map<string, Buffer>
 
 /** Adds the records of the extended header `body` to `records`; a later one replaces an earlier. @throws BastionError artifact_damaged */
 export function readPaxRecords(body: Buffer, records: PaxRecords): void {
-  for (let at = 0; at < body.length; ) {
+  for (let at = 0; at < body.length;) {
     let length = 0
     let i = at
     // Seven digits are more than any header that is read may have.
@@ -119,7 +119,7 @@ export function paxNumber(value: Buffer): number {
 export function paxTimeNs(value: Buffer): bigint {
   const match = /^(-?)(\d{1,12})(?:\.(\d*))?$/.exec(value.toString('latin1', 0, 64))
   if (match === null) throw tarDamaged('an extended header holds a malformed time')
-  const [, sign, seconds, decimals = ''] = match
+  const [, sign, seconds = '', decimals = ''] = match
   const ns = BigInt(`${seconds}${decimals.slice(0, 9).padEnd(9, '0')}`)
   return checkedTimeNs(sign === '-' ? -ns : ns)
 }

@@ -101,7 +101,7 @@ export function seekTableSize(tail: Uint8Array, streamSizeBytes: number): number
   const frameCount = footer.getUint32(0, true)
   if (frameCount > maxFrames) throw damaged(`the seek table lists ${frameCount} frames, more than ${maxFrames}`)
   const sizeBytes = headerBytes + frameCount * entryBytesFor(descriptor) + seekTableFooterBytes
-  if (sizeBytes + frameCount * minFrameBytes > streamSizeBytes) throw damaged(`the stream is too short for the ${frameCount} frames of its seek table`)
+  if (sizeBytes + frameCount * minFrameBytes > streamSizeBytes) throw damaged(`the stream has no room for ${frameCount} frames`)
   return sizeBytes
 }
 

@@ -51,7 +51,7 @@ export function tarHeaderBound(member: TarMember): number {
 /**
  * Writes the header of `member` at `offset`: a ustar header block (POSIX.1-2017), before it a pax extended header with what ustar cannot say, after
  * it the map of a sparse file. The member's data and its {@link tarPadding} are left to the caller. Names that are UTF-8 but not ASCII stand in the
- * extended header and in the block; others that are not ASCII go raw into the block where they fit, because libarchive garbles them in a `path`
+ * extended header and in the block; others that are not ASCII go raw into the block where they fit, because libarchive complains of them in a `path`
  * record, and raw into the record where they do not.
  *
  * @returns the offset behind what it wrote
@@ -96,7 +96,8 @@ export function writeTarHeader(into: Buffer, offset: number, member: TarMember):
   let at = offset
   if (end > bodyAt) {
     const bodyBytes = end - bodyAt
-    if (bodyBytes > maxPaxBytes) throw new BastionError('unsupported', `The extended attributes of one file take ${bodyBytes} bytes, more than ${maxPaxBytes}.`)
+    if (bodyBytes > maxPaxBytes)
+      throw new BastionError('unsupported', `Extended attributes of ${bodyBytes} bytes; at most ${maxPaxBytes} can be stored.`)
     at = end + tarPadding(bodyBytes)
     if (at + blockBytes > into.length) throw doesNotFit()
     into.set(paxBlock, offset)
