@@ -23,7 +23,11 @@ export async function targetArgument(text: string, context: CliContext): Promise
  * Opens `TARGET/<job_id>/<run_id>`, `TARGET/<job_id>@latest` or `TARGET@latest`.
  * @throws invalid_spec · artifact_not_found · what opening throws
  */
-export async function artifactArgument(text: string, options: { identity?: string | undefined }, context: CliContext): Promise<{ artifact: Artifact; target: Target } & AsyncDisposable> {
+export async function artifactArgument(
+  text: string,
+  options: { identity?: string | undefined },
+  context: CliContext,
+): Promise<{ artifact: Artifact; target: Target } & AsyncDisposable> {
   const identities = readIdentities(options.identity, context)
   const { targetText, jobId, runId } = splitArtifact(text)
   const target = await targetArgument(targetText, context)
@@ -44,11 +48,15 @@ function splitArtifact(text: string): { targetText: string; jobId: string | null
     const path = latest[1] === '' ? '/' : latest[1]!
     const slash = path.lastIndexOf('/')
     const name = path.slice(slash + 1)
-    return jobIdSchema.safeParse(name).success && slash >= 0 ? { targetText: path, jobId: name, runId: null } : { targetText: path, jobId: null, runId: null }
+    return jobIdSchema.safeParse(name).success && slash >= 0
+      ? { targetText: path, jobId: name, runId: null }
+      : { targetText: path, jobId: null, runId: null }
   }
   const match = /^(.*)\/([^/]+)\/([^/]+)\/?$/s.exec(text)
   if (match === null || !jobIdSchema.safeParse(match[2]).success || !runIdSchema.safeParse(match[3]).success) {
-    throw new BastionError('invalid_spec', `"${text}" names no artifact`, { hint: 'An artifact is TARGET/JOB/RUN as "bastion list TARGET" prints it, or TARGET/JOB@latest.' })
+    throw new BastionError('invalid_spec', `"${text}" names no artifact`, {
+      hint: 'An artifact is TARGET/JOB/RUN as "bastion list TARGET" prints it, or TARGET/JOB@latest.',
+    })
   }
   return { targetText: match[1] === '' ? '/' : match[1]!, jobId: match[2]!, runId: match[3]! }
 }
@@ -58,10 +66,13 @@ async function findLatest(target: Target, jobId: string | null, signal: AbortSig
   for await (const artifact of listArtifacts(target, { signal })) jobs.add(artifact.jobId)
   const [only, ...others] = [...jobs].filter((job) => jobId === null || job === jobId)
   if (others.length > 0) {
-    throw new BastionError('invalid_spec', `${target.label} holds artifacts of several jobs: ${[...jobs].join(', ')}`, { hint: 'Say which: TARGET/JOB@latest.' })
+    throw new BastionError('invalid_spec', `${target.label} holds artifacts of several jobs: ${[...jobs].join(', ')}`, {
+      hint: 'Say which: TARGET/JOB@latest.',
+    })
   }
   const latest = only === undefined ? null : await latestArtifact(target, only, signal)
-  if (latest === null) throw new BastionError('artifact_not_found', `${target.label} holds no complete artifact${jobId === null ? '' : ` of job ${jobId}`}`)
+  if (latest === null)
+    throw new BastionError('artifact_not_found', `${target.label} holds no complete artifact${jobId === null ? '' : ` of job ${jobId}`}`)
   return latest
 }
 
@@ -73,7 +84,7 @@ export function readIdentities(file: string | undefined, context: CliContext): s
     return parseIdentityFile(file === undefined && given.startsWith('AGE-SECRET-KEY-') ? given : readFileSync(resolve(context.cwd, given), 'utf8'))
   } catch (error) {
     const why = error instanceof AgeKeyError ? error.message : `it cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`
-    throw new BastionError('invalid_spec', `the identity file ${file === undefined ? 'in BASTION_IDENTITY' : file} cannot be used: ${why}`, { cause: error })
+    throw new BastionError('invalid_spec', `the identity file ${file ?? 'in BASTION_IDENTITY'} cannot be used: ${why}`, { cause: error })
   }
 }
 

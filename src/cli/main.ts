@@ -75,6 +75,8 @@ function tellFailure(error: unknown): void {
   if (error instanceof BastionError) {
     process.stderr.write(`${pc.red(`bastion: ${error.message}`)}\n${error.code === 'canceled' ? '' : `${error.hint}\n`}`)
   } else {
-    process.stderr.write(`${pc.red('bastion: internal error, please report it')}\n${error instanceof Error ? error.stack : String(error)}\n`)
+    process.stderr.write(
+      `${pc.red('bastion: internal error, please report it')}\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+    )
   }
 }

@@ -3,7 +3,10 @@
  * What is not on the list is a bug and stays an ordinary `Error`: it is logged with its stack, never decided on.
  */
 export const errorCodes = {
-  snapshot_unavailable: { retryable: false, hint: 'Run "bastion snapshot probe PATH" to see which provider could freeze this path and what it needs.' },
+  snapshot_unavailable: {
+    retryable: false,
+    hint: 'Run "bastion snapshot probe PATH" to see which provider could freeze this path and what it needs.',
+  },
   source_not_found: { retryable: false, hint: 'Check that the source path exists on this machine and that its disk is mounted.' },
   source_suspicious: { retryable: false, hint: 'Compare the source with the last accepted run before you accept the new normal.' },
   source_consistency: { retryable: true, hint: 'Files changed while they were read. Use a source snapshot, or raise the threshold.' },

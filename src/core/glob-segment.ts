@@ -50,7 +50,7 @@ export function bracketEnd(source: string, open: number): number {
 
 function tokenize(source: string): Token[] {
   const tokens: Token[] = []
-  for (let at = 0; at < source.length; ) {
+  for (let at = 0; at < source.length;) {
     const character = source.codePointAt(at)!
     if (character === 0x2a) {
       if (tokens.at(-1) !== star) tokens.push(star)
@@ -87,7 +87,7 @@ function parseBracket(source: string, open: number): { characterClass: Character
     at++
   }
   // A "]" that comes first is a member.
-  for (const first = at; at === first || source[at] !== ']'; ) {
+  for (const first = at; at === first || source[at] !== ']';) {
     if (at >= source.length) throw new GlobSyntaxError('a "[" is not closed')
     const named = source[at] === '[' && source[at + 1] === ':' ? /^\[:([^\]]*):\]/.exec(source.slice(at)) : null
     if (named !== null) {

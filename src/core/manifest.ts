@@ -37,7 +37,15 @@ export const manifestSchema = z.object({
   /** `count` entries; `size` and `hash` of the object as stored */
   entry_index: z.object({ name: z.string(), count: size, size, hash: blake3HexSchema }),
   /** the winners only: a superseded member counts once */
-  totals: z.object({ files: size, dirs: size, links: size, others: size, source_bytes: size, stored_bytes: size, payload_tar_bytes: size.optional() }),
+  totals: z.object({
+    files: size,
+    dirs: size,
+    links: size,
+    others: size,
+    source_bytes: size,
+    stored_bytes: size,
+    payload_tar_bytes: size.optional(),
+  }),
   snapshot: snapshotSummarySchema,
   source: z.looseObject({ type: z.string() }).optional(),
   coverage: z.array(coverageItemSchema).optional(),

@@ -60,7 +60,7 @@ function parse(text: string): PathPattern {
 function splitSegments(body: string): string[] {
   const segments: string[] = []
   let segment = ''
-  for (let at = 0; at < body.length; ) {
+  for (let at = 0; at < body.length;) {
     let end = at + 1
     if (body[at] === '/' || (body[at] === '\\' && body[at + 1] === '/')) {
       segments.push(segment)

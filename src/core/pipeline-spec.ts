@@ -13,10 +13,23 @@ export const pipelineSpecSchema = z.object({
   /** zstd compression level */
   level: z.number().int().min(1).max(19).default(3),
   /** age X25519 recipients (`age1…`); none means not encrypted */
-  recipients: z.array(z.string().regex(/^age1[02-9ac-hj-np-z]{58}$/, 'an age recipient is "age1" and 58 characters')).max(20).default([]),
+  recipients: z
+    .array(z.string().regex(/^age1[02-9ac-hj-np-z]{58}$/, 'an age recipient is "age1" and 58 characters'))
+    .max(20)
+    .default([]),
   encryption_key: z.string().optional(),
-  part_size_bytes: z.number().int().min(mebibyte).max(256 * mebibyte).default(defaultPartSizeBytes),
-  frame_bytes: z.number().int().min(64 * 1024).max(16 * mebibyte).default(defaultFrameBytes),
+  part_size_bytes: z
+    .number()
+    .int()
+    .min(mebibyte)
+    .max(256 * mebibyte)
+    .default(defaultPartSizeBytes),
+  frame_bytes: z
+    .number()
+    .int()
+    .min(64 * 1024)
+    .max(16 * mebibyte)
+    .default(defaultFrameBytes),
   /** bytes a second; absent means no limit */
   bandwidth_limit: z.number().int().positive().optional(),
 })

@@ -1,9 +1,32 @@
 import { z } from 'zod'
 
 export const runEventKinds = [
-  'queued', 'dispatched', 'started', 'scan', 'planning', 'snapshot_started', 'snapshot_ready', 'snapshot_unavailable', 'snapshot_cleanup_failed',
-  'coverage', 'sqlite_captured', 'packaging', 'upload', 'part_stored', 'source_consistency', 'issues', 'cleanup', 'complete', 'failed',
-  'interrupted', 'cancel_requested', 'canceled', 'rejected', 'retry_scheduled', 'notified', 'notify_failed',
+  'queued',
+  'dispatched',
+  'started',
+  'scan',
+  'planning',
+  'snapshot_started',
+  'snapshot_ready',
+  'snapshot_unavailable',
+  'snapshot_cleanup_failed',
+  'coverage',
+  'sqlite_captured',
+  'packaging',
+  'upload',
+  'part_stored',
+  'source_consistency',
+  'issues',
+  'cleanup',
+  'complete',
+  'failed',
+  'interrupted',
+  'cancel_requested',
+  'canceled',
+  'rejected',
+  'retry_scheduled',
+  'notified',
+  'notify_failed',
 ] as const
 export type RunEventKind = (typeof runEventKinds)[number]
 

@@ -177,7 +177,10 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
 }
 
 /** Source snapshots have no providers in this version, and say so. */
-function chooseSnapshot(spec: FilesystemSource, emit: (kind: RunEventKind, message: string, fields: Record<string, unknown>, level: RunEvent['level']) => void): SnapshotSummary {
+function chooseSnapshot(
+  spec: FilesystemSource,
+  emit: (kind: RunEventKind, message: string, fields: Record<string, unknown>, level: RunEvent['level']) => void,
+): SnapshotSummary {
   if (spec.snapshot_mode === 'off') return { mode: 'off', status: 'off' }
   const reason = 'this version has no source snapshot providers'
   if (spec.snapshot_mode === 'required') throw new BastionError('snapshot_unavailable', `a source snapshot is required, but ${reason}`)
@@ -199,7 +202,10 @@ function judge(
   }
   const changed = consistency.changed_total + consistency.replaced_total + consistency.deleted_total
   if (spec.consistency_policy === 'fail' && changed > spec.consistency_fail_threshold) {
-    throw new BastionError('source_consistency', `${changed} files changed while they were read, more than the ${spec.consistency_fail_threshold} allowed`)
+    throw new BastionError(
+      'source_consistency',
+      `${changed} files changed while they were read, more than the ${spec.consistency_fail_threshold} allowed`,
+    )
   }
 }
 
@@ -209,13 +215,22 @@ function withoutReason({ reason: _reason, units: _units, ...rest }: SnapshotSumm
 }
 
 /** Best effort: without its complete marker the directory is no artifact, and incomplete cleanup finds it by its run.json. */
-async function removePartial(target: Target, prefix: string, emit: (kind: RunEventKind, message: string, fields: Record<string, unknown>, level: RunEvent['level']) => void) {
+async function removePartial(
+  target: Target,
+  prefix: string,
+  emit: (kind: RunEventKind, message: string, fields: Record<string, unknown>, level: RunEvent['level']) => void,
+) {
   try {
     await target.remove(`${prefix}/${objectNames.complete}`)
     const removed = await target.removeTree(prefix)
     emit('cleanup', 'the partial run was removed', { ...removed }, 'info')
   } catch (error) {
-    emit('cleanup', 'the partial run could not be removed; it stays without a marker', { reason: error instanceof Error ? error.message : String(error) }, 'warn')
+    emit(
+      'cleanup',
+      'the partial run could not be removed; it stays without a marker',
+      { reason: error instanceof Error ? error.message : String(error) },
+      'warn',
+    )
   }
 }
 

@@ -6,7 +6,10 @@ import { type ArtifactRef, openArtifact, readComplete } from './open-artifact.ts
 import type { Target } from './targets/target.ts'
 
 /** An artifact as a listing shows it. `damaged`: its marker stands, but the chain behind it is broken. */
-export type ListedArtifact = ArtifactRef & { completed_at: number } & ({ status: 'present'; manifest: Manifest } | { status: 'damaged'; message: string })
+export type ListedArtifact = ArtifactRef & { completed_at: number } & (
+    | { status: 'present'; manifest: Manifest }
+    | { status: 'damaged'; message: string }
+  )
 
 /** All artifacts of a target, or of one job, oldest first within a job. Directories without a complete marker are no artifacts. */
 export async function* listArtifacts(target: Target, options: { jobId?: string; signal: AbortSignal }): AsyncGenerator<ListedArtifact> {

@@ -96,7 +96,10 @@ export async function readComplete(target: Target, ref: ArtifactRef, signal: Abo
 function parseManifest(bytes: Uint8Array): Manifest {
   const raw = parseJson(objectNames.manifest, bytes) as { format_version?: unknown; requires?: unknown }
   if (typeof raw.format_version === 'number' && raw.format_version > formatVersion) {
-    throw new BastionError('unsupported', `the artifact has format version ${raw.format_version}; this Bastion reads up to ${formatVersion} and is too old for it`)
+    throw new BastionError(
+      'unsupported',
+      `the artifact has format version ${raw.format_version}; this Bastion reads up to ${formatVersion} and is too old for it`,
+    )
   }
   if (Array.isArray(raw.requires) && raw.requires.length > 0) {
     throw new BastionError('unsupported', `the artifact requires ${raw.requires.map(String).join(', ')}, which this Bastion does not know`)

@@ -11,7 +11,8 @@ export async function findFile(artifact: Artifact, path: BytePath): Promise<Inde
   const entry = await index.find(path)
   const file = entry?.kind === 'hardlink' && entry.targetBytes !== undefined ? await index.find(entry.targetBytes) : entry
   if (file === null) throw new BastionError('entry_not_found', `the artifact holds no /${pathText(path).text}`)
-  if (file.kind !== 'file' || file.at === undefined) throw new BastionError('entry_not_found', `/${pathText(path).text} is a ${file.kind}, not a file`)
+  if (file.kind !== 'file' || file.at === undefined)
+    throw new BastionError('entry_not_found', `/${pathText(path).text} is a ${file.kind}, not a file`)
   return file
 }
 
@@ -19,7 +20,11 @@ export async function findFile(artifact: Artifact, path: BytePath): Promise<Inde
  * Gives the content of one file to `take`, reading only the frames that hold it.
  * @throws entry_not_found · artifact_damaged, when size or hash turn out wrong at the end
  */
-export async function readEntry(artifact: Artifact, path: BytePath, options: { signal: AbortSignal; take: (bytes: Uint8Array) => Promise<void> | void }): Promise<void> {
+export async function readEntry(
+  artifact: Artifact,
+  path: BytePath,
+  options: { signal: AbortSignal; take: (bytes: Uint8Array) => Promise<void> | void },
+): Promise<void> {
   const file = await findFile(artifact, path)
   const payload = await artifact.payload()
   await streamFile(payload, extractItemOf(file), frameAt(payload, file.at![0]), options)

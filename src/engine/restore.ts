@@ -125,7 +125,10 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
   async function restoreLink(item: ExtractItem): Promise<void> {
     const target = links.targetOf(item)
     if (target !== null) {
-      count(item, attempt(item, () => placer.placeHardLink(item, target)))
+      count(
+        item,
+        attempt(item, () => placer.placeHardLink(item, target)),
+      )
       return
     }
     // The first name was not restored as itself (skipped, or something was in its way): a link would lead to somebody else's content.
@@ -224,7 +227,7 @@ function countOutcome(report: RestoreReport, item: ExtractItem, outcome: Extract
       else report.restored.others += 1
       report.restored.bytes += outcome.bytes
       if (outcome.kind === 'renamed') report.renamed += 1
-      for (const note of outcome.notes ?? []) report.metadata[note] += 1
+      for (const what of outcome.notes ?? []) report.metadata[what] += 1
       break
     }
     case 'skipped':

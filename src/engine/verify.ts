@@ -65,7 +65,10 @@ export async function verify(request: {
   if (level !== 'chain') await verifyEntries()
   const { entries } = report
   report.ok =
-    report.damaged.total === 0 && report.objects.checked === report.objects.expected && report.objects.checked > 0 && entries.checked === entries.expected
+    report.damaged.total === 0 &&
+    report.objects.checked === report.objects.expected &&
+    report.objects.checked > 0 &&
+    entries.checked === entries.expected
   return report
 
   async function verifyEntries(): Promise<void> {
@@ -100,9 +103,9 @@ export async function verify(request: {
           })
         },
       })
-      for await (const entries of index.scan()) {
+      for await (const frame of index.scan()) {
         signal.throwIfAborted()
-        for (const entry of entries) {
+        for (const entry of frame) {
           // Every line is checked for its form; sockets live in the index only.
           if (level === 'sample' && request.random() >= request.sampleShare) continue
           report.entries.expected += 1
@@ -118,7 +121,8 @@ export async function verify(request: {
       await extractor.drain()
     } catch (error) {
       if (!hasCode(error, 'artifact_damaged')) throw error
-      damage(String(error.details['object'] ?? manifest.entry_index.name), error.message)
+      const { object } = error.details
+      damage(typeof object === 'string' ? object : manifest.entry_index.name, error.message)
     }
   }
 }

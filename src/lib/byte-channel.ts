@@ -45,9 +45,7 @@ export function createByteChannel(highWaterBytes: number): ByteChannel {
       heldBytes += chunk.byteLength
       wakeReader?.()
       wakeReader = null
-      // oxlint-disable-next-line typescript/no-unnecessary-condition -- set by `fail` while this waits
       while (heldBytes > highWaterBytes && failure === null) await new Promise<void>((resolve) => (wakeWriter = resolve))
-      // oxlint-disable-next-line typescript/no-unnecessary-condition -- as above
       if (failure !== null) throw (failure as { error: unknown }).error
     },
     end() {

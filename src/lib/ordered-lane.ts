@@ -17,7 +17,6 @@ export function createOrderedLane(limit: number): OrderedLane {
 
   return {
     async push(begin, finish) {
-      // oxlint-disable-next-line typescript/no-unnecessary-condition -- set by work that ends while this waits
       while (underWay >= limit && failure === null) await new Promise<void>((resolve) => (wake = resolve))
       if (failure !== null) throw failure.error
       underWay += 1

@@ -1,13 +1,16 @@
-import { parentPort, type TransferListItem } from 'node:worker_threads'
+import { parentPort, type Transferable } from 'node:worker_threads'
 import type { ThreadReply } from './thread-pool.ts'
 
 /** The thread's side of a {@link createThreadPool}: answers each task with what `handle` returns, moving the listed buffers instead of copying them. */
-export function answerTasks<Task, Answer>(handle: (task: Task) => { answer: Answer; transfer?: TransferListItem[] }, pack: (error: unknown) => unknown): void {
+export function answerTasks<Task, Answer>(
+  handle: (task: Task) => { answer: Answer; transfer?: Transferable[] },
+  pack: (error: unknown) => unknown,
+): void {
   const port = parentPort
   if (port === null) throw new Error('this module runs in a worker thread')
   port.on('message', ({ id, task }: { id: number; task: Task }) => {
     let reply: ThreadReply<Answer>
-    let transfer: TransferListItem[] | undefined
+    let transfer: Transferable[] | undefined
     try {
       const done = handle(task)
       reply = { id, answer: done.answer }

@@ -1,10 +1,10 @@
-import { Worker, type TransferListItem } from 'node:worker_threads'
+import { Worker, type Transferable } from 'node:worker_threads'
 
 /** Worker threads that answer one message with one message. Answers come to the caller that asked, in whatever order they are ready. */
 export interface ThreadPool<Task, Answer> extends AsyncDisposable {
   readonly size: number
   /** @throws the error the thread threw, or `Error` when the thread died */
-  run(task: Task, transfer?: TransferListItem[]): Promise<Answer>
+  run(task: Task, transfer?: Transferable[]): Promise<Answer>
 }
 
 /** What a thread posts back. `error` is the thrown value, cloned; the pool's `revive` turns it into an error again. */
@@ -66,7 +66,7 @@ export function createThreadPool<Task, Answer>(options: {
       if (thread.dead !== null) return Promise.reject(thread.dead)
       const id = nextId++
       return new Promise<Answer>((resolve, reject) => {
-        thread.waiting.set(id, { resolve: resolve as (answer: unknown) => void, reject })
+        thread.waiting.set(id, { resolve, reject })
         // A pool with work under way keeps the process alive; an idle one does not.
         thread.worker.ref()
         thread.worker.postMessage({ id, task }, transfer)

@@ -46,6 +46,7 @@ export function runTar(folder: string, args: readonly string[], input?: Uint8Arr
     env: { ...process.env, LC_ALL: 'C.UTF-8', TZ: 'UTC' },
     ...(input === undefined ? {} : { input }),
   })
-  if (done.status !== 0 || done.stderr.length > 0) throw new Error(`tar ${args.join(' ')}: ${done.status}, ${done.stderr.toString()}`)
+  if (done.status !== 0 || done.stderr.length > 0)
+    throw new Error(`tar ${args.join(' ')}: ${done.status ?? done.signal ?? 'not run'}, ${done.stderr.toString()}`)
   return done.stdout
 }

@@ -4,7 +4,7 @@ import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { blake3 } from '@napi-rs/blake-hash'
 import type { Command } from 'commander'
-import { z } from 'zod'
+import type { z } from 'zod'
 import { BastionError } from '../../core/errors.ts'
 import { filesystemSourceSchema } from '../../core/filesystem-source.ts'
 import { jobIdSchema, uuidv7 } from '../../core/ids.ts'
@@ -135,7 +135,9 @@ async function backupCommand(sources: string[], options: BackupOptions, context:
     const name = `${options.to.replace(/\/$/, '')}/${artifactName({ jobId, runId })}`
     if (options.json === true) {
       const { status, manifest, issues, summary } = outcome
-      await context.out(`${JSON.stringify({ kind: 'result', artifact: artifactName({ jobId, runId }), status, grade: summary.grade, totals: manifest.totals, issues, summary })}\n`)
+      await context.out(
+        `${JSON.stringify({ kind: 'result', artifact: artifactName({ jobId, runId }), status, grade: summary.grade, totals: manifest.totals, issues, summary })}\n`,
+      )
     } else {
       await context.out(`${name}\n`)
       context.note(summaryText(outcome, systemClock.now() - startedMs))
@@ -171,7 +173,9 @@ function summaryText({ manifest, summary, issues }: BackupOutcome, durationMs: n
 }
 
 function defaultJobId(paths: readonly string[]): string {
-  return `cli-${blake3([hostname(), ...paths.toSorted()].join('\0')).toString('hex').slice(0, 16)}`
+  return `cli-${blake3([hostname(), ...paths.toSorted()].join('\0'))
+    .toString('hex')
+    .slice(0, 16)}`
 }
 
 function checked<T>(schema: z.ZodType<T>, value: unknown): T {

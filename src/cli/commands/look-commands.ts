@@ -32,14 +32,21 @@ export function addLookCommands(program: Command, run: RunCommand): void {
     .action((name: string, options: LookOptions & { job?: string }) =>
       run(async (context) => {
         await using target = await targetArgument(name, context)
-        for await (const artifact of listArtifacts(target, { signal: context.signal, ...(options.job === undefined ? {} : { jobId: options.job }) })) {
+        for await (const artifact of listArtifacts(target, {
+          signal: context.signal,
+          ...(options.job === undefined ? {} : { jobId: options.job }),
+        })) {
           const { jobId, runId, completed_at, status } = artifact
           if (options.json === true) {
-            await context.out(`${JSON.stringify({ job_id: jobId, run_id: runId, completed_at, status, ...(status === 'present' ? { manifest: artifact.manifest } : { message: artifact.message }) })}\n`)
+            await context.out(
+              `${JSON.stringify({ job_id: jobId, run_id: runId, completed_at, status, ...(status === 'present' ? { manifest: artifact.manifest } : { message: artifact.message }) })}\n`,
+            )
           } else if (status === 'present') {
             const { totals, consistency, pipeline } = artifact.manifest
             const lock = pipeline.encryption === 'none' ? '' : ', encrypted'
-            await context.out(`${artifactName(artifact)}  ${new Date(completed_at).toISOString()}  ${totals.files} files, ${formatBytes(totals.source_bytes)}, ${formatBytes(totals.stored_bytes)} stored, ${consistency.grade}${lock}\n`)
+            await context.out(
+              `${artifactName(artifact)}  ${new Date(completed_at).toISOString()}  ${totals.files} files, ${formatBytes(totals.source_bytes)}, ${formatBytes(totals.stored_bytes)} stored, ${consistency.grade}${lock}\n`,
+            )
           } else {
             await context.out(`${artifactName(artifact)}  DAMAGED: ${artifact.message}\n`)
           }
@@ -113,7 +120,11 @@ export function addLookCommands(program: Command, run: RunCommand): void {
             for await (const entries of index.scan()) {
               for (const entry of entries) {
                 if (rules.decide(`/${entry.path}`, entry.kind === 'dir') !== 'skip') continue
-                await context.out(options.json === true ? `${JSON.stringify({ artifact: artifactName(listed), ...plainEntry(entry) })}\n` : `${artifactName(listed)}  ${entryText(entry)}\n`)
+                await context.out(
+                  options.json === true
+                    ? `${JSON.stringify({ artifact: artifactName(listed), ...plainEntry(entry) })}\n`
+                    : `${artifactName(listed)}  ${entryText(entry)}\n`,
+                )
               }
             }
           } catch (error) {
@@ -143,7 +154,9 @@ export function addLookCommands(program: Command, run: RunCommand): void {
           const { kind, entry } = difference
           const what = kind === 'changed' ? difference.what : []
           if (options.json === true) {
-            await context.out(`${JSON.stringify({ kind, path: entry.path, ...(kind === 'changed' ? { what, before: plainEntry(difference.before) } : {}), entry: plainEntry(entry) })}\n`)
+            await context.out(
+              `${JSON.stringify({ kind, path: entry.path, ...(kind === 'changed' ? { what, before: plainEntry(difference.before) } : {}), entry: plainEntry(entry) })}\n`,
+            )
           } else {
             await context.out(`${signs[kind]} /${printable(entry.bytes)}${what.length === 0 ? '' : ` (${what.join(', ')})`}\n`)
           }

@@ -48,7 +48,9 @@ async function verifyCommand(name: string, options: VerifyOptions, context: CliC
   if (options.json === true) await context.out(`${JSON.stringify(report)}\n`)
   else {
     const { objects, entries, damaged } = report
-    context.note(`${report.ok ? 'ok' : 'NOT OK'}: ${objects.checked} of ${objects.expected} objects, ${entries.checked} of ${entries.expected} entries, ${formatBytes(entries.bytes)} checked\n`)
+    context.note(
+      `${report.ok ? 'ok' : 'NOT OK'}: ${objects.checked} of ${objects.expected} objects, ${entries.checked} of ${entries.expected} entries, ${formatBytes(entries.bytes)} checked\n`,
+    )
     for (const { object, message } of damaged.sample) context.note(`  ${object}: ${message}\n`)
   }
   return report.ok ? exitCodes.ok : exitCodes.failed

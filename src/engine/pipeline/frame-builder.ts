@@ -134,7 +134,16 @@ export function createFrameBuilder(frameBytes: number, names: UserNames): FrameB
       ...(item.supersedes ? { supersedes: true } : {}),
     })
     // A socket has no place in tar: it lives in the index only.
-    return { line, skip: item.kind === 'socket' ? -1 : start, kind: item.kind, contentBytes: 0, grade: null, retried: false, finding: null, error: null }
+    return {
+      line,
+      skip: item.kind === 'socket' ? -1 : start,
+      kind: item.kind,
+      contentBytes: 0,
+      grade: null,
+      retried: false,
+      finding: null,
+      error: null,
+    }
   }
 
   function packItem(item: PackItem, failed: Map<BytePath, BytePath | null>): PackedItem {
@@ -148,7 +157,10 @@ export function createFrameBuilder(frameBytes: number, names: UserNames): FrameB
         const primary = failed.has(item.primary!) ? failed.get(item.primary!)! : item.primary!
         if (primary === null || `${stats.dev}:${stats.ino}` !== item.linkId) {
           const { group, ...alone } = item
-          const packed = packFile({ ...alone, ...(primary === null && group !== undefined ? { group } : {}), kind: 'file', sizeBytes: Number(stats.size) }, file)
+          const packed = packFile(
+            { ...alone, ...(primary === null && group !== undefined ? { group } : {}), kind: 'file', sizeBytes: Number(stats.size) },
+            file,
+          )
           if (primary === null && packed.line !== null) failed.set(item.primary!, item.path)
           return packed
         }

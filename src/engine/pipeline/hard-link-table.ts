@@ -58,7 +58,14 @@ export function createHardLinkTable(): HardLinkTable {
       const found = new Map<string, PackItem[]>()
       for await (const text of lines) {
         if (!text.includes('"hardlink_group"') || !text.includes('"hardlink"')) continue
-        const line = JSON.parse(text) as { path: string; path_b64?: string; kind: string; target?: string; target_b64?: string; hardlink_group?: string }
+        const line = JSON.parse(text) as {
+          path: string
+          path_b64?: string
+          kind: string
+          target?: string
+          target_b64?: string
+          hardlink_group?: string
+        }
         if (line.kind !== 'hardlink' || line.hardlink_group === undefined || !wanted.has(line.hardlink_group)) continue
         const item: PackItem = {
           path: fromPathText(line.path, line.path_b64),

@@ -11,27 +11,24 @@ import type { PackAnswer, PackTask, PackThreadData } from './pack-protocol.ts'
 const { level, frameBytes, payloadKey } = workerData as PackThreadData
 const builder = createFrameBuilder(frameBytes, loadUserNames())
 
-answerTasks<PackTask, PackAnswer>(
-  (task) => {
-    switch (task.kind) {
-      case 'entries': {
-        const { tar, items } = builder.build(task.items)
-        if (tar.byteLength === 0) return { answer: { kind: 'entries', frame: null, tarBytes: 0, items } }
-        const frame = compressFrame(tar, level)
-        return { answer: { kind: 'entries', frame, tarBytes: tar.byteLength, items }, transfer: [frame.buffer as ArrayBuffer] }
-      }
-      case 'bytes': {
-        const frame = compressFrame(new Uint8Array(task.buffer, 0, task.length), level)
-        return { answer: { kind: 'bytes', frame, buffer: task.buffer }, transfer: [frame.buffer as ArrayBuffer, task.buffer] }
-      }
-      case 'seal': {
-        const sealed = seal(task)
-        return { answer: { kind: 'seal', sealed, buffer: task.buffer }, transfer: [sealed.buffer as ArrayBuffer, task.buffer] }
-      }
+answerTasks<PackTask, PackAnswer>((task) => {
+  switch (task.kind) {
+    case 'entries': {
+      const { tar, items } = builder.build(task.items)
+      if (tar.byteLength === 0) return { answer: { kind: 'entries', frame: null, tarBytes: 0, items } }
+      const frame = compressFrame(tar, level)
+      return { answer: { kind: 'entries', frame, tarBytes: tar.byteLength, items }, transfer: [frame.buffer as ArrayBuffer] }
     }
-  },
-  packError,
-)
+    case 'bytes': {
+      const frame = compressFrame(new Uint8Array(task.buffer, 0, task.length), level)
+      return { answer: { kind: 'bytes', frame, buffer: task.buffer }, transfer: [frame.buffer as ArrayBuffer, task.buffer] }
+    }
+    case 'seal': {
+      const sealed = seal(task)
+      return { answer: { kind: 'seal', sealed, buffer: task.buffer }, transfer: [sealed.buffer as ArrayBuffer, task.buffer] }
+    }
+  }
+}, packError)
 
 function seal(task: Extract<PackTask, { kind: 'seal' }>): Uint8Array {
   if (payloadKey === null) throw new Error('a seal task came to a thread without a key')

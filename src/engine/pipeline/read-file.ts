@@ -33,7 +33,8 @@ export function openFile(file: FileRef): OpenedFile | OpenRefusal {
     fd = openSourceFile(file.physical, file.followed)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ESTALE') return { finding: findingOf(file, 'deleted', 'stat_after_missing'), error: null }
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ESTALE')
+      return { finding: findingOf(file, 'deleted', 'stat_after_missing'), error: null }
     if (code === 'ELOOP') return { finding: findingOf(file, 'replaced', 'file_id_changed'), error: null }
     return readErrorOf(file, error)
   }

@@ -148,7 +148,8 @@ export function createSourcePacker(options: {
     report: {
       totals,
       consistency,
-      grade: () => [...gradeCounts].reduce<Grade>((worst, [grade, count]) => (count > 0 ? worseGrade(worst, grade) : worst), bestGradeOf(gradeCounts)),
+      grade: () =>
+        [...gradeCounts].reduce<Grade>((worst, [grade, count]) => (count > 0 ? worseGrade(worst, grade) : worst), bestGradeOf(gradeCounts)),
       issues,
       replacements,
     },

@@ -98,6 +98,7 @@ function handleOf(fd: number): DirectoryHandle {
 export function splitPath(path: BytePath): { parent: BytePath; name: BytePath } {
   const slash = path.lastIndexOf('/')
   const name = path.slice(slash + 1)
-  if (name === '' || name === '.' || name === '..' || name.includes('\0')) throw new BastionError('artifact_damaged', 'an entry has a path that cannot be restored')
+  if (name === '' || name === '.' || name === '..' || name.includes('\0'))
+    throw new BastionError('artifact_damaged', 'an entry has a path that cannot be restored')
   return { parent: slash < 0 ? '' : path.slice(0, slash), name }
 }

@@ -63,7 +63,8 @@ export function createEntryExtractor(options: {
           return answer.outcomes
         } catch (error) {
           // A damaged frame takes down the entries in it and no others.
-          if (error instanceof BastionError && error.code === 'artifact_damaged') return batch.map((): ExtractOutcome => ({ kind: 'damaged', message: error.message }))
+          if (error instanceof BastionError && error.code === 'artifact_damaged')
+            return batch.map((): ExtractOutcome => ({ kind: 'damaged', message: error.message }))
           throw error
         }
       },

@@ -33,7 +33,8 @@ function handle(item: ExtractItem, plain: Uint8Array, restore: boolean): Extract
       if (read.dataOffset + item.size > plain.byteLength) return { kind: 'spans' }
       const data = plain.subarray(read.dataOffset, read.dataOffset + item.size)
       hasher.reset()
-      if (item.hash !== null && hasher.update(data).digest('hex') !== item.hash) throw new BastionError('artifact_damaged', `${pathText(item.path).text} does not have the bytes its hash was made of`)
+      if (item.hash !== null && hasher.update(data).digest('hex') !== item.hash)
+        throw new BastionError('artifact_damaged', `${pathText(item.path).text} does not have the bytes its hash was made of`)
       if (placer === null || !restore) return { kind: 'done', bytes: item.size }
       const begun = placer.beginFile(item)
       if ('outcome' in begun) return begun.outcome

@@ -19,5 +19,5 @@ export function failureOutcome(to: BytePath, error: unknown): ExtractOutcome {
   if (code === undefined) throw error
   if (code === 'ENOTDIR' || code === 'ELOOP') return { kind: 'conflict', message: `${text}: something that is no directory stands on the way` }
   if (fatal.has(code)) throw new BastionError('restore_failed', `the destination cannot be written: ${code} at ${text}`, { cause: error })
-  return { kind: 'failed', message: `${text}: ${message.split(',')[0]}` }
+  return { kind: 'failed', message: `${text}: ${message.split(',')[0] ?? code}` }
 }

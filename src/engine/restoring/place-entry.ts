@@ -1,5 +1,17 @@
 import {
-  closeSync, constants, fchmodSync, fchownSync, lchownSync, linkSync, lstatSync, openSync, renameSync, type Stats, symlinkSync, unlinkSync, writeSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  type Stats,
+  symlinkSync,
+  unlinkSync,
+  writeSync,
 } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { BastionError } from '../../core/errors.ts'
@@ -47,13 +59,23 @@ export function createEntryPlacer(destination: Destination, options: { conflict:
     if (options.conflict === 'skip') return { kind: 'skipped' }
     if (options.conflict === 'fail') throw new BastionError('restore_conflict', `${text} exists already`)
     if (options.conflict === 'overwrite' && !replaces(item.kind, existing)) {
-      return { kind: 'conflict', message: `${text}: ${kindName(existing)} is in the way and is not replaced by ${item.kind === 'hardlink' ? 'a file' : `a ${item.kind}`}` }
+      return {
+        kind: 'conflict',
+        message: `${text}: ${kindName(existing)} is in the way and is not replaced by ${item.kind === 'hardlink' ? 'a file' : `a ${item.kind}`}`,
+      }
     }
     return null
   }
 
   /** Gives what stands at `temporary` its name. */
-  function settleName(item: ExtractItem, directory: DirectoryHandle, name: BytePath, temporary: BytePath, bytes: number, notes: MetadataNote[]): ExtractOutcome {
+  function settleName(
+    item: ExtractItem,
+    directory: DirectoryHandle,
+    name: BytePath,
+    temporary: BytePath,
+    bytes: number,
+    notes: MetadataNote[],
+  ): ExtractOutcome {
     const from = directory.at(temporary)
     const told = notes.length === 0 ? {} : { notes }
     if (options.conflict === 'overwrite') {
@@ -73,7 +95,9 @@ export function createEntryPlacer(destination: Destination, options: { conflict:
       try {
         linkSync(from, directory.at(candidate))
         unlinkSync(from)
-        return n === 0 ? { kind: 'done', bytes, ...told } : { kind: 'renamed', to: item.to.slice(0, item.to.length - name.length) + candidate, bytes, ...told }
+        return n === 0
+          ? { kind: 'done', bytes, ...told }
+          : { kind: 'renamed', to: item.to.slice(0, item.to.length - name.length) + candidate, bytes, ...told }
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'EEXIST' && options.conflict === 'rename') continue
         removeQuietly(from)
@@ -136,7 +160,7 @@ export function createEntryPlacer(destination: Destination, options: { conflict:
         file: {
           fd,
           write(bytes) {
-            for (let done = 0; done < bytes.byteLength; ) done += writeSync(fd, bytes, done)
+            for (let done = 0; done < bytes.byteLength;) done += writeSync(fd, bytes, done)
           },
           place() {
             try {

@@ -20,8 +20,10 @@ export interface Payload {
 export function frameAt(payload: Payload, offset: number): number {
   const { frames } = payload.table
   const frame = payload.table.frameAtOffset(offset)
-  if (frame === undefined || frames.offsetOf(frame) !== offset) throw new BastionError('artifact_damaged', `the index points to ${offset}, where no frame begins`)
-  if (frames.plainSizeOf(frame) > maxFramePlainBytes) throw new BastionError('artifact_damaged', `a frame of ${frames.plainSizeOf(frame)} bytes is larger than any that is written`)
+  if (frame === undefined || frames.offsetOf(frame) !== offset)
+    throw new BastionError('artifact_damaged', `the index points to ${offset}, where no frame begins`)
+  if (frames.plainSizeOf(frame) > maxFramePlainBytes)
+    throw new BastionError('artifact_damaged', `a frame of ${frames.plainSizeOf(frame)} bytes is larger than any that is written`)
   return frame
 }
 

@@ -19,6 +19,8 @@ export interface TargetContractCase {
 export interface ContractContext {
   /** A directory's key that nothing else uses: everything is put below it. Removing it afterwards is the caller's. */
   readonly prefix: string
+  /** How long an abort may take before the target counts as not listening to it. @default 10 s */
+  readonly patienceMs?: number
 }
 
 /** Whether the case applies to a target with these features. */
@@ -26,10 +28,10 @@ export function isCaseFor(contractCase: TargetContractCase, features: TargetFeat
   return contractCase.needs.every((feature) => features[feature] !== undefined)
 }
 
-type Run = (target: Target, at: (name: string) => string, prefix: string) => Promise<void>
+type Run = (target: Target, at: (name: string) => string, prefix: string, patienceMs: number) => Promise<void>
 
 function promise(name: string, run: Run, needs: readonly (keyof TargetFeatures)[] = []): TargetContractCase {
-  return { name, needs, run: (target, { prefix }) => run(target, (rest) => `${prefix}/${rest}`, prefix) }
+  return { name, needs, run: (target, { prefix, patienceMs = 10_000 }) => run(target, (rest) => `${prefix}/${rest}`, prefix, patienceMs) }
 }
 
 export const targetContract: readonly TargetContractCase[] = [
@@ -362,11 +364,14 @@ export const targetContract: readonly TargetContractCase[] = [
     same(await target.stat(at('new')), null, 'the object that was not put')
   }),
 
-  promise('an abort ends a put whose body stalls, and leaves nothing of it', async (target, at, prefix) => {
+  promise('an abort ends a put whose body stalls, and leaves nothing of it', async (target, at, prefix, patienceMs) => {
     const aborting = new AbortController()
-    const stalls = new Promise<never>(() => {})
-    const put = target.put(at('object'), gated(someBytes(2_000_000, 34), stalls, () => aborting.abort()), { signal: aborting.signal })
-    await rejects(put, 'canceled')
+    const gate = Promise.withResolvers<void>()
+    const onWait = (): void => {
+      aborting.abort()
+      setTimeout(gate.resolve, patienceMs).unref()
+    }
+    await rejects(target.put(at('object'), gated(someBytes(2_000_000, 34), gate.promise, onWait), { signal: aborting.signal }), 'canceled')
     same(await target.stat(at('object')), null, 'the object that was not put')
     sameKeys(await listed(target, prefix, { recursive: true }), [])
   }),

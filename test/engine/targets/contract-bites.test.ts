@@ -34,7 +34,7 @@ for (const [what, lie] of liars) {
     const failures: string[] = []
     for (const [i, contractCase] of targetContract.entries()) {
       if (!isCaseFor(contractCase, liar.features)) continue
-      await contractCase.run(liar, { prefix: `case/${i}` }).catch((error: unknown) => failures.push(`${contractCase.name}: ${String(error)}`))
+      await contractCase.run(liar, { prefix: `case/${i}`, patienceMs: 50 }).catch((error: unknown) => failures.push(`${contractCase.name}: ${String(error)}`))
     }
     expect(failures).not.toEqual([])
   })

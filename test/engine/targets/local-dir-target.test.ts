@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
-import { appendFile, chmod, link, lstat, mkdir, readdir, readFile, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { appendFile, chmod, chown, link, lstat, mkdir, readdir, readFile, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -427,15 +428,44 @@ describe('flush', () => {
 
 describe('a folder that may not be used', () => {
   test('is a matter of permission, and says which folder', async ({ skip }) => {
-    if (isRoot) skip('root may do everything; the read-only mount has a test of its own')
-    await target.put('job/object', Buffer.from('x'))
-    await chmod(path.join(root, 'job'), 0)
+    // Root may do everything, so it becomes somebody else, who cannot reach the folders of root.
+    const nobody = 65534
+    if (isRoot && !existsSync('/dev/shm')) skip('root may do everything, and there is no /dev/shm that all users reach')
+    await using shared = isRoot ? await temporaryFolder('/dev/shm') : await temporaryFolder()
+    if (isRoot) await chown(shared.path, nobody, nobody)
     try {
-      for (const attempt of [target.put('job/new', Buffer.from('x')), target.get('job/object'), target.stat('job/object'), keys('job'), target.remove('job/object'), target.removeTree('job')]) {
-        await expect(attempt).rejects.toMatchObject({ code: 'target_permission', message: expect.stringContaining(root) })
-      }
-    } finally {
+      if (isRoot) process.seteuid!(nobody)
+      root = path.join(shared.path, 'target')
+      target = createLocalDirTarget({ path: root })
+      await target.put('job/object', Buffer.from('x'))
+      await chmod(path.join(root, 'job'), 0)
+      const denied = { code: 'target_permission', message: expect.stringContaining(root) }
+      await expect(target.put('job/new', Buffer.from('x'))).rejects.toMatchObject(denied)
+      await expect(target.put('job/new/deeper', Buffer.from('x'))).rejects.toMatchObject(denied)
+      await expect(target.get('job/object')).rejects.toMatchObject(denied)
+      await expect(target.stat('job/object')).rejects.toMatchObject(denied)
+      await expect(target.remove('job/object')).rejects.toMatchObject(denied)
+      await expect(target.removeTree('job')).rejects.toMatchObject(denied)
+      await expect(keys('job')).rejects.toMatchObject(denied)
       await chmod(path.join(root, 'job'), 0o700)
+    } finally {
+      if (isRoot) process.seteuid!(0)
+    }
+  })
+
+  test('may lie in one that may be written and not read', async ({ skip }) => {
+    const nobody = 65534
+    if (!isRoot || !existsSync('/dev/shm')) skip('needs root, to become somebody else in /dev/shm')
+    await using shared = await temporaryFolder('/dev/shm')
+    await chown(shared.path, nobody, nobody)
+    try {
+      process.seteuid!(nobody)
+      await chmod(shared.path, 0o300)
+      target = createLocalDirTarget({ path: path.join(shared.path, 'a/b') })
+      await target.put('object', Buffer.from('x'))
+      expect(await read('object')).toBe('x')
+    } finally {
+      process.seteuid!(0)
     }
   })
 

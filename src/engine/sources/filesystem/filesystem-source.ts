@@ -10,8 +10,27 @@ import { walkTree } from './walk-tree.ts'
 
 /** Filesystems that show the kernel, not data: never walked into from outside, shown in coverage as excluded. */
 const kernelFilesystems = new Set([
-  'autofs', 'binfmt_misc', 'bpf', 'cgroup', 'cgroup2', 'configfs', 'debugfs', 'devpts', 'devtmpfs', 'efivarfs', 'fusectl', 'hugetlbfs', 'mqueue', 'nsfs', 'proc',
-  'pstore', 'rpc_pipefs', 'securityfs', 'selinuxfs', 'sysfs', 'tracefs',
+  'autofs',
+  'binfmt_misc',
+  'bpf',
+  'cgroup',
+  'cgroup2',
+  'configfs',
+  'debugfs',
+  'devpts',
+  'devtmpfs',
+  'efivarfs',
+  'fusectl',
+  'hugetlbfs',
+  'mqueue',
+  'nsfs',
+  'proc',
+  'pstore',
+  'rpc_pipefs',
+  'securityfs',
+  'selinuxfs',
+  'sysfs',
+  'tracefs',
 ])
 
 /**
@@ -78,7 +97,8 @@ export function prepareFilesystemSource(spec: FilesystemSource, options: { ownDi
           items.set(path, { path: pathText(path).text, unit: unitName(mount), read: 'excluded', reason: 'below an excluded or unreadable directory' })
         }
       }
-      for (const root of roots) if (!items.has(root)) items.set(root, { path: pathText(root).text, unit: unitName(mountOf(mounts, root)), read: 'live' })
+      for (const root of roots)
+        if (!items.has(root)) items.set(root, { path: pathText(root).text, unit: unitName(mountOf(mounts, root)), read: 'live' })
       return [...items.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, item]) => item)
     },
     async [Symbol.asyncDispose]() {},

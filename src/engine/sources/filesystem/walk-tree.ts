@@ -147,7 +147,7 @@ function linkIdOf(physical: BytePath, stats: Stats, followed: boolean): string {
   if (Number.isSafeInteger(stats.ino)) return `${stats.dev}:${stats.ino}`
   // Two inode numbers above 2^53 can be one as numbers; taking two files for one would lose data.
   const exact = (followed ? statSync : lstatSync)(fsPath(physical), { bigint: true, throwIfNoEntry: false })
-  return exact === undefined ? `${physical}` : `${exact.dev}:${exact.ino}`
+  return exact === undefined ? physical : `${exact.dev}:${exact.ino}`
 }
 
 function kindOf(stats: Stats): SourceEntry['kind'] {
