@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { BastionError } from '../core/errors.ts'
 import { jobIdSchema, runIdSchema } from '../core/ids.ts'
+import { readAgeIdentities } from '../engine/crypto/age-header.ts'
 import { latestArtifact, listArtifacts } from '../engine/list.ts'
 import type { Artifact, ArtifactRef } from '../engine/open-artifact.ts'
 import { openArtifact } from '../engine/open-artifact.ts'
 import { openTarget } from '../engine/targets/registry.ts'
 import { parseTarget } from '../engine/targets/target-url.ts'
 import type { Target } from '../engine/targets/target.ts'
-import { AgeKeyError, parseIdentityFile } from '../lib/age-keys.ts'
 import { type BytePath, toBytePath } from '../lib/byte-path.ts'
 import type { CliContext } from './cli-context.ts'
 import { systemClock } from './system-clock.ts'
@@ -78,13 +78,18 @@ async function findLatest(target: Target, jobId: string | null, signal: AbortSig
 
 /** Age identities: a file given by option or in BASTION_IDENTITY, or the identity itself there. @throws invalid_spec */
 export function readIdentities(file: string | undefined, context: CliContext): string[] {
-  const given = file ?? context.env['BASTION_IDENTITY']
-  if (given === undefined || given === '') return []
+  const given = file ?? context.env['BASTION_IDENTITY'] ?? ''
+  if (given === '') return []
+  return readAgeIdentities(file === undefined && given.startsWith('AGE-SECRET-KEY-') ? given : readIdentityFile(resolve(context.cwd, given)))
+}
+
+function readIdentityFile(path: string): string {
   try {
-    return parseIdentityFile(file === undefined && given.startsWith('AGE-SECRET-KEY-') ? given : readFileSync(resolve(context.cwd, given), 'utf8'))
+    return readFileSync(path, 'utf8')
   } catch (error) {
-    const why = error instanceof AgeKeyError ? error.message : `it cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`
-    throw new BastionError('invalid_spec', `the identity file ${file ?? 'in BASTION_IDENTITY'} cannot be used: ${why}`, { cause: error })
+    throw new BastionError('invalid_spec', `the identity file ${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`, {
+      cause: error,
+    })
   }
 }
 

@@ -43,7 +43,7 @@ describe.each(nodes)('bin/bastion.mjs on $name', ({ node, reason }) => {
     expect(spawnSync(node, [path.join(home, 'bin/bastion.mjs')])).toMatchObject({ status: null, signal: 'SIGKILL' })
   })
 
-  test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('passes %s on, once, and waits for the program', async (signal, context) => {
+  test.for(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('passes %s on, once, and waits for the program', async (signal, context) => {
     if (reason !== '') context.skip(reason)
     await program(countSignals(signal))
     const child = spawn(node, [path.join(home, 'bin/bastion.mjs')], { stdio: ['ignore', 'pipe', 'inherit'], detached: true })

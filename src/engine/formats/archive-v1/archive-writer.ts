@@ -71,14 +71,19 @@ export async function writeArchive(options: {
       }),
   })
 
-  for (const item of options.source.entries()) {
-    const room = packer.add(item)
-    if (room !== undefined) await room
+  try {
+    for (const item of options.source.entries()) {
+      const room = packer.add(item)
+      if (room !== undefined) await room
+      signal.throwIfAborted()
+    }
+    await packer.settle()
     signal.throwIfAborted()
+    await payload.end()
+  } catch (error) {
+    await parts.abort(error)
+    throw error
   }
-  await packer.settle()
-  signal.throwIfAborted()
-  await payload.end()
   const { report } = packer
   options.accept(report)
 

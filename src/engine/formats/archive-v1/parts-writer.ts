@@ -22,6 +22,8 @@ export interface PartsWriter extends ByteSink {
   /** Stored parts, in order; whole after `end`. */
   readonly parts: readonly StoredPart[]
   readonly storedBytes: number
+  /** Gives up what is not stored yet and waits until the target has let go of it. */
+  abort(error: unknown): Promise<void>
 }
 
 /** Between the packer and one part's put. */
@@ -87,6 +89,10 @@ export function createPartsWriter(options: {
     async end() {
       await closePart()
       await Promise.all(finishing)
+    },
+    async abort(error) {
+      open?.channel.fail(error)
+      await Promise.allSettled([...finishing, open?.stored])
     },
   }
 }
