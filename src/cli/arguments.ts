@@ -6,16 +6,30 @@ import { readAgeIdentities } from '../engine/crypto/age-header.ts'
 import { latestArtifact, listArtifacts } from '../engine/list.ts'
 import type { Artifact, ArtifactRef } from '../engine/open-artifact.ts'
 import { openArtifact } from '../engine/open-artifact.ts'
+import { createRetryingTarget } from '../engine/targets/retrying-target.ts'
 import { openTarget } from '../engine/targets/registry.ts'
 import { parseTarget } from '../engine/targets/target-url.ts'
+import { sleep } from '../engine/targets/sleep.ts'
 import type { Target } from '../engine/targets/target.ts'
+import { createThrottledTarget } from '../engine/targets/throttled-target.ts'
+import { createTokenBucket } from '../engine/targets/token-bucket.ts'
 import { type BytePath, toBytePath } from '../lib/byte-path.ts'
 import type { CliContext } from './cli-context.ts'
 import { systemClock } from './system-clock.ts'
 
-/** A target of the command line, open until the end of the command. */
-export async function targetArgument(text: string, context: CliContext): Promise<Target & AsyncDisposable> {
-  const target = await openTarget(parseTarget(text, context.cwd), { clock: systemClock })
+/**
+ * A target of the command line, open until the end of the command. What passes by itself is tried again.
+ * @param putBytesPerSecond how fast it is written to at most
+ */
+export async function targetArgument(text: string, context: CliContext, putBytesPerSecond?: number): Promise<Target & AsyncDisposable> {
+  const inner = await openTarget(parseTarget(text, context.cwd), { clock: systemClock })
+  const put = putBytesPerSecond === undefined ? undefined : createTokenBucket({ bytesPerSecond: putBytesPerSecond, clock: systemClock, sleep })
+  const target = createRetryingTarget(put === undefined ? inner : createThrottledTarget(inner, { put }), {
+    clock: systemClock,
+    sleep,
+    random: Math.random,
+    onRetry: ({ doing, error, delayMs }) => context.note(`${error.message} Trying to ${doing} again in ${Math.ceil(delayMs / 1000)} s.\n`),
+  })
   return Object.assign(target, { [Symbol.asyncDispose]: () => target.close() })
 }
 

@@ -36,7 +36,7 @@ interface BackupOptions {
   consistencyThreshold: string
   oneFileSystem?: true
   snapshot: string
-  snapshotProvider?: string
+  limit?: string
   jobId?: string
   jobName?: string
   newTarget?: true
@@ -56,6 +56,7 @@ export function addBackupCommand(program: Command, run: RunCommand): void {
     .option('--format <format>', 'archive_v1', 'archive_v1')
     .option('--level <n>', 'zstd level, 1 to 19', '3')
     .option('--part-size <mib>', 'size of a part in MiB, 1 to 256', '32')
+    .option('--limit <mib>', 'write at most so many MiB a second')
     .option('--symlinks <policy>', 'keep, follow or skip', 'keep')
     .option('--hardlinks <policy>', 'keep or copy', 'keep')
     .option('--error-policy <policy>', 'unreadable files: fail_fast, skip_fail or skip_ok', 'skip_ok')
@@ -63,7 +64,6 @@ export function addBackupCommand(program: Command, run: RunCommand): void {
     .option('--consistency-threshold <n>', 'with "fail": how many may change', '0')
     .option('--one-file-system', 'do not go into other mounts')
     .option('--snapshot <mode>', 'source snapshot: auto, off or required', 'auto')
-    .option('--snapshot-provider <name>', 'use this provider')
     .option('--job-id <id>', 'the job these backups belong to (default: from host and sources)')
     .option('--job-name <name>', 'its name for people')
     .option('--new-target', 'accept that another target, or an empty one, is at a place used before')
@@ -86,7 +86,6 @@ async function backupCommand(sources: string[], options: BackupOptions, context:
     // Counting first is for people who watch.
     pre_scan: context.terminalColumns() !== null && options.json !== true,
     snapshot_mode: options.snapshot,
-    ...(options.snapshotProvider === undefined ? {} : { snapshot_provider: options.snapshotProvider }),
     consistency_policy: options.consistency,
     consistency_fail_threshold: Number(options.consistencyThreshold),
   })
@@ -95,13 +94,14 @@ async function backupCommand(sources: string[], options: BackupOptions, context:
     level: Number(options.level),
     recipients: options.encryptTo,
     part_size_bytes: Number(options.partSize) * mebibyte,
+    ...(options.limit === undefined ? {} : { bandwidth_limit: Math.round(Number(options.limit) * mebibyte) }),
   })
   const jobId = checked(jobIdSchema, options.jobId ?? defaultJobId(paths))
   const dataDir = dataDirectory(context, options.dataDir)
   const runId = uuidv7(systemClock.now(), randomBytes(10))
   const runDirectory = join(dataDir, 'runs', runId)
   const known = openKnownTargets(dataDir)
-  await using target = await targetArgument(options.to, context)
+  await using target = await targetArgument(options.to, context, pipeline.bandwidth_limit)
   const expected = options.newTarget === true ? undefined : known.idOf(target.label)
   const startedMs = systemClock.now()
 
