@@ -71,6 +71,8 @@ async function runVitest() {
     return undefined
   } finally {
     rmSync(folder, { recursive: true })
+    const { reapRunFolders } = await import('../test/support/run-folder.ts')
+    await reapRunFolders(tmpdir()) // a run that was interrupted does not tidy up itself
   }
 }
 

@@ -12,6 +12,7 @@ export function needsBuild() {
 /** Compiles what changed, and removes from dist what has no source any more. @returns {Promise<{ ok: boolean, output: string }>} */
 export async function build() {
   const before = fingerprint() // a file saved while the compiler runs then counts as a change
+  rmSync(path.join(root, stamp), { force: true }) // a build that fails may leave a part of itself
   const result = await run('tsc', ['-b'], { env: toolEnvironment() })
   if (!result.ok) return result
   removeOrphans('')

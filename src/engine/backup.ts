@@ -15,8 +15,9 @@ import { writeArchive } from './formats/archive-v1/archive-writer.ts'
 import { restoreNotes } from './formats/archive-v1/restore-notes.ts'
 import type { PackReport } from './pipeline/source-packer.ts'
 import { createProgressMeter } from './progress-meter.ts'
+import { removePartialRun } from './remove-partial-run.ts'
 import { prepareFilesystemSource } from './sources/filesystem/filesystem-source.ts'
-import { storeJson } from './store-object.ts'
+import { storeJson, storeText } from './store-object.ts'
 import { establishIdentity } from './targets/target-identity.ts'
 import type { Target } from './targets/target.ts'
 
@@ -77,6 +78,7 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
     ...(plan.expectedTargetId === undefined ? {} : { expectedTargetId: plan.expectedTargetId }),
     newTargetId: randomBytes(16).toString('hex'),
     nowMs: startedAt,
+    signal,
   })
   await using source = prepareFilesystemSource(spec, { ownDirectories })
   const snapshot = chooseSnapshot(spec, emit)
@@ -153,11 +155,13 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
       consistency: { grade: report.grade(), changed_total, replaced_total, deleted_total, read_error_total, retried_total },
     }
     const { hash: manifestHash } = await storeJson(target, `${prefix}/${objectNames.manifest}`, manifest, signal)
-    await target.put(`${prefix}/${objectNames.restoreNotes}`, Buffer.from(restoreNotes(manifest)), { signal })
+    await storeText(target, `${prefix}/${objectNames.restoreNotes}`, restoreNotes(manifest), signal)
     await target.flush?.(prefix)
     signal.throwIfAborted()
     const complete: CompleteMarker = { v: 1, run_id: runId, manifest_hash: manifestHash, completed_at: clock.now() }
     await storeJson(target, `${prefix}/${objectNames.complete}`, complete, signal)
+    // The marker's name, and the directories that lead to it.
+    await target.flush?.(prefix)
 
     const warning = report.issues.total > 0 || (spec.consistency_policy === 'warn' && hasFindings(report.consistency))
     const grade = report.grade()
@@ -171,7 +175,7 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
       summary: { filesystem: { snapshot, consistency: report.consistency, coverage }, grade },
     }
   } catch (error) {
-    await removePartial(target, prefix, emit)
+    await removePartialRun(target, prefix, emit)
     throw signal.aborted ? canceled(signal) : error
   }
 }
@@ -212,26 +216,6 @@ function judge(
 /** The manifest is clear: a reason may name a path. */
 function withoutReason({ reason: _reason, units: _units, ...rest }: SnapshotSummary): SnapshotSummary {
   return rest
-}
-
-/** Best effort: without its complete marker the directory is no artifact, and incomplete cleanup finds it by its run.json. */
-async function removePartial(
-  target: Target,
-  prefix: string,
-  emit: (kind: RunEventKind, message: string, fields: Record<string, unknown>, level: RunEvent['level']) => void,
-) {
-  try {
-    await target.remove(`${prefix}/${objectNames.complete}`)
-    const removed = await target.removeTree(prefix)
-    emit('cleanup', 'the partial run was removed', { ...removed }, 'info')
-  } catch (error) {
-    emit(
-      'cleanup',
-      'the partial run could not be removed; it stays without a marker',
-      { reason: error instanceof Error ? error.message : String(error) },
-      'warn',
-    )
-  }
 }
 
 function canceled(signal: AbortSignal): BastionError {

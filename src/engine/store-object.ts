@@ -1,5 +1,6 @@
 import { Blake3Hasher } from '@napi-rs/blake-hash'
-import type { Target } from './targets/target.ts'
+import { BastionError } from '../core/errors.ts'
+import type { PutResult, Target } from './targets/target.ts'
 
 export interface StoredObject {
   size: number
@@ -18,13 +19,26 @@ export async function storeObject(target: Target, key: string, body: AsyncIterab
       yield chunk
     }
   }
-  await target.put(key, hashed(), { signal })
+  requireStored(target, key, await target.put(key, hashed(), { signal }), size)
   return { size, hash: hasher.digest('hex') }
 }
 
 /** Puts a value as JSON, readable by people. */
 export async function storeJson(target: Target, key: string, value: unknown, signal: AbortSignal): Promise<StoredObject> {
-  const bytes = Buffer.from(`${JSON.stringify(value, null, 2)}\n`)
-  await target.put(key, bytes, { sizeBytes: bytes.byteLength, signal })
+  return storeText(target, key, `${JSON.stringify(value, null, 2)}\n`, signal)
+}
+
+export async function storeText(target: Target, key: string, text: string, signal: AbortSignal): Promise<StoredObject> {
+  const bytes = Buffer.from(text)
+  requireStored(target, key, await target.put(key, bytes, { sizeBytes: bytes.byteLength, signal }), bytes.byteLength)
   return { size: bytes.byteLength, hash: new Blake3Hasher().update(bytes).digest('hex') }
+}
+
+/**
+ * Holds a target to its word: what it says it stored is what it was given.
+ * @throws target_rejected
+ */
+export function requireStored(target: Target, key: string, result: PutResult, sizeBytes: number): void {
+  if (result.sizeBytes === sizeBytes) return
+  throw new BastionError('target_rejected', `${target.label} says that it stored ${result.sizeBytes} bytes of ${key}, which is not what it was given`)
 }

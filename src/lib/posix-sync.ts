@@ -47,8 +47,8 @@ async function loadSyncfs(): Promise<Syncfs | undefined> {
     // In a thread of koffi's own: it may take as long as the disk needs for everything it was given.
     return (fd) =>
       new Promise((resolve, reject) => {
-        syncfs.async(fd, (error: unknown, result: number) => {
-          if (error) reject(error instanceof Error ? error : new Error(String(error)))
+        syncfs.async(fd, (error: Error | null, result: number) => {
+          if (error !== null) reject(error)
           else if (result === 0) resolve()
           else reject(errnoError(koffi.errno(), 'syncfs'))
         })

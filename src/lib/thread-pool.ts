@@ -71,7 +71,8 @@ export function createThreadPool<Task, Answer>(options: {
         thread.worker.ref()
         thread.worker.postMessage({ id, task }, transfer)
       }).finally(() => {
-        if (thread.waiting.size === 0) thread.worker.unref()
+        // While it is being closed the process waits for its end.
+        if (thread.waiting.size === 0 && !closing) thread.worker.unref()
       })
     },
     async [Symbol.asyncDispose]() {

@@ -51,7 +51,7 @@ export interface OptionSummary {
   /** absent when there is none, and for secrets */
   default?: unknown
   example?: string
-  /** JSON Schema of the value, for the kind of field and its bounds */
+  /** JSON Schema of the value without its default, for the kind of field and its bounds */
   json_schema: Record<string, unknown>
 }
 
@@ -60,7 +60,11 @@ export function summarizeOptions(description: AnyDescription): OptionSummary[] {
   return Object.entries(description.options).map(([name, option]) => {
     const absent = option.schema.safeParse(undefined)
     const secret = option.secret ?? false
-    const { $schema: _, ...jsonSchema } = z.toJSONSchema(option.schema, { io: 'input', unrepresentable: 'any' }) as Record<string, unknown>
+    const {
+      $schema: _,
+      default: __,
+      ...jsonSchema
+    } = z.toJSONSchema(option.schema, { io: 'input', unrepresentable: 'any' }) as Record<string, unknown>
     return {
       name,
       title: option.title,

@@ -120,8 +120,30 @@ describe('exclude', () => {
 
 describe('include', () => {
   const table: [string[], Record<string, PathVerdict>][] = [
-    [['*.txt'], { '/srv/': 'descend', '/srv/a.txt': 'take', '/srv/a.bin': 'skip', '/srv/d/': 'descend', '/srv/d/e/f.txt': 'take', '/srv/d.txt/': 'take', '/srv/d.txt/x': 'take' }],
-    [['a/b'], { '/srv/a/': 'descend', '/srv/a': 'skip', '/srv/b/': 'skip', '/srv/a/b': 'take', '/srv/a/b/': 'take', '/srv/a/b/c/d': 'take', '/srv/a/c/': 'skip' }],
+    [
+      ['*.txt'],
+      {
+        '/srv/': 'descend',
+        '/srv/a.txt': 'take',
+        '/srv/a.bin': 'skip',
+        '/srv/d/': 'descend',
+        '/srv/d/e/f.txt': 'take',
+        '/srv/d.txt/': 'take',
+        '/srv/d.txt/x': 'take',
+      },
+    ],
+    [
+      ['a/b'],
+      {
+        '/srv/a/': 'descend',
+        '/srv/a': 'skip',
+        '/srv/b/': 'skip',
+        '/srv/a/b': 'take',
+        '/srv/a/b/': 'take',
+        '/srv/a/b/c/d': 'take',
+        '/srv/a/c/': 'skip',
+      },
+    ],
     [['a/**/c'], { '/srv/a/': 'descend', '/srv/a/x/y/': 'descend', '/srv/a/x/y/c': 'take', '/srv/b/': 'skip' }],
     [['a/**'], { '/srv/a/': 'descend', '/srv/a/x/': 'take', '/srv/a/x/y': 'take' }],
     [['docs/'], { '/srv/docs/': 'take', '/srv/docs': 'skip', '/srv/x/docs/y': 'take' }],
@@ -177,13 +199,17 @@ test('hostile patterns end', () => {
 test('any text either is a pattern or is refused, and matching ends', () => {
   const hostile = fc.string({ unit: fc.constantFrom('*', '?', 'a', 'b', '[', ']', '!', '-', '/', '\\', '.', '😀', '**/'), maxLength: 60 })
   fc.assert(
-    fc.property(fc.array(hostile, { maxLength: 4 }), fc.string({ unit: fc.constantFrom('a', 'b', '/a', '-', '😀'), maxLength: 200 }), (exclude, tail) => {
-      try {
-        expect(['take', 'skip']).toContain(decide({ exclude }, `/srv/x${tail}`))
-      } catch (error) {
-        if (!hasCode(error, 'invalid_spec')) throw error
-      }
-    }),
+    fc.property(
+      fc.array(hostile, { maxLength: 4 }),
+      fc.string({ unit: fc.constantFrom('a', 'b', '/a', '-', '😀'), maxLength: 200 }),
+      (exclude, tail) => {
+        try {
+          expect(['take', 'skip']).toContain(decide({ exclude }, `/srv/x${tail}`))
+        } catch (error) {
+          if (!hasCode(error, 'invalid_spec')) throw error
+        }
+      },
+    ),
     { numRuns: 500 },
   )
 })
@@ -246,8 +272,8 @@ describe('git check-ignore', () => {
 
   function ignoredByUs(patterns: string[]): string[] | null {
     try {
-      const { decide } = rules({ roots: ['/'], exclude: patterns })
-      const skipped = paths.filter((path) => decide(`/${path.replace(/\/$/, '')}`, path.endsWith('/')) === 'skip')
+      const compiled = rules({ roots: ['/'], exclude: patterns })
+      const skipped = paths.filter((path) => compiled.decide(`/${path.replace(/\/$/, '')}`, path.endsWith('/')) === 'skip')
       return skipped.map((path) => path.replace(/\/$/, '')).sort()
     } catch (error) {
       if (hasCode(error, 'invalid_spec')) return null
@@ -258,11 +284,39 @@ describe('git check-ignore', () => {
   test('agrees with us on random patterns and trees', () => {
     const piece = fc.oneof(
       { weight: 4, arbitrary: fc.constantFrom('a', 'b', 'ab', 'a-b', 'a.b') },
-      { weight: 3, arbitrary: fc.constantFrom('*', '?', '**', 'a*', '*b', '*-*', '[a-b]', '[!a]', '[]]', '[a-]', '[[:alpha:]]', '[a-b-]*', '[+--]', '\\!a', 'a\\*', '*\\*') },
-      { weight: 1, arbitrary: fc.string({ unit: fc.constantFrom('a', 'b', '*', '?', '[', ']', '-', '!', '\\', '.', '^'), minLength: 1, maxLength: 6 }) },
+      {
+        weight: 3,
+        arbitrary: fc.constantFrom(
+          '*',
+          '?',
+          '**',
+          'a*',
+          '*b',
+          '*-*',
+          '[a-b]',
+          '[!a]',
+          '[]]',
+          '[a-]',
+          '[[:alpha:]]',
+          '[a-b-]*',
+          '[+--]',
+          '\\!a',
+          'a\\*',
+          '*\\*',
+        ),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.string({ unit: fc.constantFrom('a', 'b', '*', '?', '[', ']', '-', '!', '\\', '.', '^'), minLength: 1, maxLength: 6 }),
+      },
     )
     const pattern = fc
-      .tuple(fc.constantFrom('', '', '', '!'), fc.constantFrom('', '', '/'), fc.array(piece, { minLength: 1, maxLength: 4 }), fc.constantFrom('', '', '/'))
+      .tuple(
+        fc.constantFrom('', '', '', '!'),
+        fc.constantFrom('', '', '/'),
+        fc.array(piece, { minLength: 1, maxLength: 4 }),
+        fc.constantFrom('', '', '/'),
+      )
       .map(([negation, anchor, pieces, end]) => negation + anchor + pieces.join('/') + end)
     let compared = 0
     fc.assert(

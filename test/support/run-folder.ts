@@ -28,7 +28,7 @@ export async function openRunFolder(): Promise<{ path: string; remove(): Promise
 }
 
 /** Removes the folders of runs that are no more, with the mounts and loop devices that lie in them. */
-async function reapRunFolders(parent: string): Promise<void> {
+export async function reapRunFolders(parent: string): Promise<void> {
   for (const name of await readdir(parent)) {
     const pid = /^bastion-test-(\d+)-[A-Za-z0-9]{6}$/.exec(name)?.[1]
     if (pid !== undefined && !isAlive(Number(pid))) await removeRunFolder(path.join(parent, name))

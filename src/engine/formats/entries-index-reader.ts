@@ -29,7 +29,10 @@ export interface EntriesIndex {
   readonly warnings: number
   /** Reads one frame. */
   find(path: BytePath): Promise<IndexedEntry | null>
-  /** What is directly in a directory ("" is the top), in order. Reads past what lies below its children, however much it is. */
+  /**
+   * What is directly in a directory ("" is the top), in order; an implicit directory comes where its content begins. Jumps over what lies below the
+   * children, however much it is.
+   */
   children(directory: BytePath): AsyncGenerator<IndexedEntry>
   /**
    * The entries frame by frame; an array is never empty.
@@ -78,7 +81,7 @@ export async function openEntriesIndex(reader: RangeReader, limits: { count: num
       // Names met whose content may still come; each begins with the one before it, as `a`, `a-` and `a-b` do.
       const open: BytePath[] = []
       let position = prefix
-      for (let next = Math.max(0, frames.frameOf(position)); next <= last; ) {
+      for (let next = Math.max(0, frames.frameOf(position)); next <= last;) {
         for await (const frame of framesFrom(next, last)) {
           const { entries } = note(frame)
           let at = lowerBound(entries, position)

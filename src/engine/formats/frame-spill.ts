@@ -48,7 +48,9 @@ export function createFrameSpill(options: { directory: string; memoryLimitBytes:
     read(index) {
       const size = sizes[index]
       if (size === undefined) throw new RangeError(`there is no frame ${index}`)
-      return memory?.[index] ?? file!.read(index, size)
+      const frame = memory?.[index] ?? file?.read(index, size)
+      if (frame === undefined) throw new Error('the frames of this index are gone')
+      return frame
     },
     [Symbol.dispose]() {
       memory = null
@@ -81,13 +83,13 @@ function openSpillFile(directory: string): SpillFile {
     append(frame) {
       const cipher = createCipheriv(algorithm, key, nonceOf(offsets.length), { authTagLength: tagBytes })
       const sealed = Buffer.concat([cipher.update(frame), cipher.final(), cipher.getAuthTag()])
-      for (let done = 0; done < sealed.length; ) done += writeSync(fd, sealed, done, sealed.length - done, end + done)
+      for (let done = 0; done < sealed.length;) done += writeSync(fd, sealed, done, sealed.length - done, end + done)
       offsets.push(end)
       end += sealed.length
     },
     read(index, size) {
       const sealed = Buffer.allocUnsafe(size + tagBytes)
-      for (let done = 0; done < sealed.length; ) {
+      for (let done = 0; done < sealed.length;) {
         const got = readSync(fd, sealed, done, sealed.length - done, offsets[index]! + done)
         if (got === 0) throw new Error('the spilled entries index has become shorter')
         done += got

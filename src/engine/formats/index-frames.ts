@@ -44,12 +44,12 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
  * @throws BastionError artifact_damaged
  */
 export async function openIndexFrames(reader: RangeReader, maxEntries: number): Promise<IndexFrames> {
-  const { sizeBytes } = reader
-  if (sizeBytes < seekTableFooterBytes) throw damagedIndex(`it has ${sizeBytes} bytes`)
-  const tailStart = Math.max(0, sizeBytes - tailBytes)
-  const tail = await reader.read(tailStart, sizeBytes - tailStart)
-  const tableBytes = seekTableSize(tail, sizeBytes)
-  const { frames: table } = decodeSeekTable(tableBytes <= tail.length ? tail : await reader.read(sizeBytes - tableBytes, tableBytes), sizeBytes)
+  const indexBytes = reader.sizeBytes
+  if (indexBytes < seekTableFooterBytes) throw damagedIndex(`it has ${indexBytes} bytes`)
+  const tailStart = Math.max(0, indexBytes - tailBytes)
+  const tail = await reader.read(tailStart, indexBytes - tailStart)
+  const tableBytes = seekTableSize(tail, indexBytes)
+  const { frames: table } = decodeSeekTable(tableBytes <= tail.length ? tail : await reader.read(indexBytes - tableBytes, tableBytes), indexBytes)
   const count = table.count - 2
   if (count < 0 || count > maxEntries) throw damagedIndex(`it has ${table.count} frames for ${maxEntries} entries`)
 
@@ -103,13 +103,14 @@ export async function openIndexFrames(reader: RangeReader, maxEntries: number): 
     }
 
     try {
-      for (let batch = nextBatch(); batch !== null; ) {
+      for (let batch = nextBatch(); batch !== null;) {
         const { low, high } = batch
         const stored = await batch.stored
         // The first reads are small because they may be all that is wanted; from then on the next comes while this one is worked on.
         const ahead = batchBytes > firstBatchBytes ? nextBatch() : undefined
         const start = table.offsetOf(low + 1)
         for (let frame = step > 0 ? low : high; frame >= low && frame <= high; frame += step) {
+          signal?.throwIfAborted()
           yield parseEntryFrame(frame, stored, table.offsetOf(frame + 1) - start)
         }
         batch = ahead === undefined ? nextBatch() : ahead
@@ -146,7 +147,7 @@ export async function openIndexFrames(reader: RangeReader, maxEntries: number): 
 function parseFrame(number: number, text: string, firstPath: BytePath, nextPath: BytePath | undefined): EntryFrame {
   const frame: EntryFrame = { number, entries: [], lineCount: 0, skipped: 0 }
   let before: BytePath | null = null
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const end = text.indexOf('\n', at)
     if (end === -1) throw damagedIndex('its last line is cut off')
     const { bytes, entry, unknownFields } = checkIndexEntry(parseLine(text.slice(at, end)))

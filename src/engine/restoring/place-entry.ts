@@ -1,8 +1,10 @@
 import {
+  chmodSync,
   closeSync,
   constants,
   fchmodSync,
   fchownSync,
+  fstatSync,
   lchownSync,
   linkSync,
   lstatSync,
@@ -45,6 +47,8 @@ export interface EntryPlacer {
 
 const permissionBits = 0o7777
 const ownerBits = 0o6000
+/** O_PATH of Linux (asm-generic/fcntl.h), which Node does not name. */
+const openPath = 0o10000000
 
 export function createEntryPlacer(destination: Destination, options: { conflict: ConflictPolicy; owners: boolean }): EntryPlacer {
   const times: TimeSetter = createTimeSetter()
@@ -112,9 +116,12 @@ export function createEntryPlacer(destination: Destination, options: { conflict:
     return temporaryPrefix + temporaryCount++
   }
 
-  /** Without the owner, the bits that lend the owner's rights would lend somebody else's. */
-  function modeOf(item: ExtractItem, ownerKept: boolean): number {
-    return item.mode & permissionBits & (ownerKept ? ~0 : ~ownerBits)
+  /** Without the owner, the bits that lend the owner's rights would lend somebody else's. `stats` tells who that is now. */
+  function modeOf(item: ExtractItem, stats: () => Stats): number {
+    const mode = item.mode & permissionBits
+    if ((mode & ownerBits) === 0) return mode
+    const { uid, gid } = stats()
+    return uid === item.uid && gid === item.gid ? mode : mode & ~ownerBits
   }
 
   function attempt(note: MetadataNote, notes: MetadataNote[], action: () => void): boolean {
@@ -127,17 +134,24 @@ export function createEntryPlacer(destination: Destination, options: { conflict:
     }
   }
 
+  /** The owner first: changing it takes away the bits that lend its rights. */
   function finishHandle(fd: number, item: ExtractItem): MetadataNote[] {
     const notes: MetadataNote[] = []
-    const ownerKept = options.owners && attempt('owner', notes, () => fchownSync(fd, item.uid, item.gid))
-    attempt('mode', notes, () => fchmodSync(fd, modeOf(item, ownerKept)))
+    if (options.owners) attempt('owner', notes, () => fchownSync(fd, item.uid, item.gid))
+    attempt('mode', notes, () => {
+      const mode = modeOf(item, () => fstatSync(fd))
+      fchmodSync(fd, mode)
+      if (mode !== (item.mode & permissionBits)) notes.push('mode')
+    })
     attempt('mtime', notes, () => times.setByHandle(fd, item.mtimeNs))
     return notes
   }
 
+  /** For what is not opened: links, FIFOs, devices. */
   function finishPath(path: string | Buffer, item: ExtractItem): MetadataNote[] {
     const notes: MetadataNote[] = []
     if (options.owners) attempt('owner', notes, () => lchownSync(path, item.uid, item.gid))
+    if (item.kind !== 'symlink') attempt('mode', notes, () => chmodUnopened(path, item.mode & permissionBits))
     attempt('mtime', notes, () => times.setByPath(path, item.mtimeNs))
     return notes
   }
@@ -191,8 +205,7 @@ export function createEntryPlacer(destination: Destination, options: { conflict:
       } else {
         if (makeNode === null) return { kind: 'failed', message: `${pathText(item.to).text}: this system cannot make a ${item.kind}` }
         const type = item.kind === 'fifo' ? constants.S_IFIFO : item.device?.type === 'block' ? constants.S_IFBLK : constants.S_IFCHR
-        // The umask takes bits from it; without owners restored it must not be wider than the user's own files.
-        makeNode(path, type | modeOf(item, options.owners), item.device === undefined ? [0, 0] : [item.device.major, item.device.minor])
+        makeNode(path, type | 0o600, item.device === undefined ? [0, 0] : [item.device.major, item.device.minor])
       }
       return settleName(item, directory, name, temporary, 0, finishPath(path, item))
     },
@@ -237,6 +250,16 @@ function kindName(stats: Stats): string {
   if (stats.isSymbolicLink()) return 'a link'
   if (stats.isFile()) return 'a file'
   return 'a special file'
+}
+
+/** fchmod(2) by a handle that opens nothing: no waiting for a FIFO's other end, no device that notices, and no link that is followed. */
+function chmodUnopened(path: string | Buffer, mode: number): void {
+  const fd = openSync(path, openPath | constants.O_NOFOLLOW)
+  try {
+    chmodSync(`/proc/self/fd/${fd}`, mode)
+  } finally {
+    closeSync(fd)
+  }
 }
 
 function removeQuietly(path: string | Buffer): void {

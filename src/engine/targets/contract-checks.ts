@@ -20,8 +20,9 @@ export function same(actual: unknown, expected: unknown, what: string): void {
 
 export function sameBytes(actual: Uint8Array, expected: Uint8Array): void {
   same(actual.length, expected.length, 'the number of bytes')
-  const at = Buffer.compare(actual, expected) === 0 ? -1 : actual.findIndex((byte, i) => byte !== expected[i])
-  check(at < 0, `the byte at ${at}: ${actual[at]} instead of ${expected[at]}`)
+  if (Buffer.compare(actual, expected) === 0) return
+  const at = actual.findIndex((byte, i) => byte !== expected[i])
+  same(actual[at], expected[at], `the byte at ${at}`)
 }
 
 export function sameKeys(entries: readonly ObjectEntry[], keys: readonly string[]): void {
@@ -35,7 +36,10 @@ export async function rejects(promised: Promise<unknown>, code: ErrorCode): Prom
 
 export async function rejectsWith(promised: Promise<unknown>, error: Error): Promise<void> {
   const outcome = await settle(promised)
-  check(outcome.rejected && outcome.error === error, `"${error.message}" was due, there was ${outcome.rejected ? describe(outcome.error) : 'no error'}`)
+  check(
+    outcome.rejected && outcome.error === error,
+    `"${error.message}" was due, there was ${outcome.rejected ? describe(outcome.error) : 'no error'}`,
+  )
 }
 
 export async function existsDetail(promised: Promise<unknown>): Promise<boolean> {

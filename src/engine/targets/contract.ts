@@ -1,6 +1,23 @@
 import { BastionError } from '../../core/errors.ts'
-import { check, chunksOf, describe, existsDetail, failing, gated, isExists, listed, read, readAll, rejects, rejectsWith } from './contract-checks.ts'
-import { same, sameBytes, sameKeys, someBytes, turns } from './contract-checks.ts'
+import {
+  check,
+  chunksOf,
+  describe,
+  existsDetail,
+  failing,
+  gated,
+  isExists,
+  listed,
+  read,
+  readAll,
+  rejects,
+  rejectsWith,
+  same,
+  sameBytes,
+  sameKeys,
+  someBytes,
+  turns,
+} from './contract-checks.ts'
 import type { Target, TargetFeatures } from './target.ts'
 
 /**
@@ -241,7 +258,13 @@ export const targetContract: readonly TargetContractCase[] = [
   promise('a range of an absent object is not found, an impossible one is refused', async (target, at) => {
     await target.put(at('object'), someBytes(10, 19))
     await rejects(target.get(at('absent'), { range: { offset: 0, length: 1 } }), 'target_not_found')
-    for (const [offset, length] of [[-1, 1], [0, -1], [0.5, 1], [0, Number.NaN], [Number.POSITIVE_INFINITY, 1]] as const) {
+    for (const [offset, length] of [
+      [-1, 1],
+      [0, -1],
+      [0.5, 1],
+      [0, Number.NaN],
+      [Number.POSITIVE_INFINITY, 1],
+    ] as const) {
       await rejects(target.get(at('object'), { range: { offset, length } }), 'invalid_spec')
     }
   }),
@@ -283,7 +306,10 @@ export const targetContract: readonly TargetContractCase[] = [
     for (const name of names) await target.put(at(name), someBytes(1, 23))
     const all = await listed(target, prefix, { recursive: true })
     sameKeys(all, names.map(at))
-    check(all.every((entry) => entry.kind === 'object'), 'only objects are listed')
+    check(
+      all.every((entry) => entry.kind === 'object'),
+      'only objects are listed',
+    )
     sameKeys(await listed(target, at('b'), { recursive: true }), ['b/c', 'b/d/e', 'b/d/f/g/h'].map(at))
   }),
 
@@ -299,7 +325,10 @@ export const targetContract: readonly TargetContractCase[] = [
   promise('the root can be listed', async (target, at, prefix) => {
     await target.put(at('object'), someBytes(1, 25))
     const top = prefix.split('/')[0]!
-    check((await listed(target, '')).some((entry) => entry.key === top && entry.kind === 'directory'), `${top} is listed at the root`)
+    check(
+      (await listed(target, '')).some((entry) => entry.key === top && entry.kind === 'directory'),
+      `${top} is listed at the root`,
+    )
   }),
 
   promise('remove takes one object, and absent is no error', async (target, at, prefix) => {
@@ -334,7 +363,21 @@ export const targetContract: readonly TargetContractCase[] = [
 
   promise('keys that lead elsewhere or nowhere are refused by every method', async (target, at, prefix) => {
     await target.put(at('object'), someBytes(1, 30))
-    const keys = ['/object', `/${prefix}/object`, at('object/'), at('/object'), at('../escaped'), at('./object'), at('..'), '..', '.', '../escaped', at('a/./b'), at('nu\0l'), at('half\ud800')]
+    const keys = [
+      '/object',
+      `/${prefix}/object`,
+      at('object/'),
+      at('/object'),
+      at('../escaped'),
+      at('./object'),
+      at('..'),
+      '..',
+      '.',
+      '../escaped',
+      at('a/./b'),
+      at('nu\0l'),
+      at('half\ud800'),
+    ]
     for (const key of [...keys, '']) {
       await rejects(target.put(key, someBytes(1, 31)), 'invalid_spec')
       await rejects(target.get(key), 'invalid_spec')
@@ -347,11 +390,29 @@ export const targetContract: readonly TargetContractCase[] = [
   }),
 
   promise('a key keeps its characters', async (target, at, prefix) => {
-    const names = ['with space', '100%25', '%2e%2e', 'a+b&c=d', 'q?x#y', "it's \"quoted\"", 'ünï-日本-🗄', '.hidden', 'tail.', '~tilde', 'a:b', 'a\\b', `long-${'x'.repeat(200)}`, 'CASE']
+    const names = [
+      'with space',
+      '100%25',
+      '%2e%2e',
+      'a+b&c=d',
+      'q?x#y',
+      'it\'s "quoted"',
+      'ünï-日本-🗄',
+      '.hidden',
+      'tail.',
+      '~tilde',
+      'a:b',
+      'a\\b',
+      `long-${'x'.repeat(200)}`,
+      'CASE',
+    ]
     for (const [i, name] of names.entries()) await target.put(at(`${name}/${name}`), someBytes(i + 1, i))
     for (const [i, name] of names.entries()) sameBytes(await read(target, at(`${name}/${name}`)), someBytes(i + 1, i))
     sameKeys(await listed(target, prefix), names.map(at))
-    sameKeys(await listed(target, prefix, { recursive: true }), names.map((name) => at(`${name}/${name}`)))
+    sameKeys(
+      await listed(target, prefix, { recursive: true }),
+      names.map((name) => at(`${name}/${name}`)),
+    )
   }),
 
   promise('after an abort nothing begins', async (target, at, prefix) => {

@@ -71,7 +71,10 @@ export function createCountingTarget(inner: Target): Target & { readonly counts:
       of(method, key) {
         const table = tables.get(method)
         const counts = key === undefined ? [...(table?.values() ?? [])] : [table?.get(key) ?? { requests: 0, bytes: 0 }]
-        return counts.reduce((sum, { requests, bytes }) => ({ requests: sum.requests + requests, bytes: sum.bytes + bytes }), { requests: 0, bytes: 0 })
+        return counts.reduce((sum, { requests, bytes }) => ({ requests: sum.requests + requests, bytes: sum.bytes + bytes }), {
+          requests: 0,
+          bytes: 0,
+        })
       },
       keys: (method) => [...(tables.get(method)?.keys() ?? [])],
       reset: () => tables.clear(),

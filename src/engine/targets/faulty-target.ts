@@ -67,7 +67,12 @@ export function createFaultyTarget(inner: Target, options: FaultyOptions): Targe
   }
 
   /** The faults of a request without a body. */
-  async function around<T>(method: TargetMethod, key: string, signal: AbortSignal | undefined, work: (fault: Fault | undefined) => Promise<T>): Promise<T> {
+  async function around<T>(
+    method: TargetMethod,
+    key: string,
+    signal: AbortSignal | undefined,
+    work: (fault: Fault | undefined) => Promise<T>,
+  ): Promise<T> {
     const fault = faultFor(method, key)
     if (fault?.kind === 'error') throw failure(fault, method, key)
     if (fault?.kind === 'stall' && fault.afterBytes === undefined) await untilAborted(signal)
@@ -91,7 +96,10 @@ export function createFaultyTarget(inner: Target, options: FaultyOptions): Targe
     key: string,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Uint8Array, void, undefined> {
-    if (fault?.kind !== 'cut' && fault?.kind !== 'stall') return yield* chunks
+    if (fault?.kind !== 'cut' && fault?.kind !== 'stall') {
+      yield* chunks
+      return
+    }
     let leftBytes = fault.kind === 'cut' ? cutPoint(fault) : fault.afterBytes!
     for await (const chunk of chunks) {
       if (leftBytes > 0) yield chunk.subarray(0, leftBytes)

@@ -12,7 +12,8 @@ export async function readObject(target: Target, key: string, options: { maxByte
   const range = target.features.rangeReads ? { range: { offset: 0, length: maxBytes + 1 } } : {}
   for await (const chunk of await target.get(key, { ...range, ...(signal && { signal }) })) {
     sizeBytes += chunk.length
-    if (sizeBytes > maxBytes) throw new BastionError('target_rejected', `"${key}" on ${target.label} has more than the ${maxBytes} bytes it may have.`)
+    if (sizeBytes > maxBytes)
+      throw new BastionError('target_rejected', `"${key}" on ${target.label} has more than the ${maxBytes} bytes it may have.`)
     chunks.push(chunk)
   }
   return chunks.length === 1 ? chunks[0]! : new Uint8Array(Buffer.concat(chunks))

@@ -138,7 +138,7 @@ export function createRetryingTarget(inner: Target, options: RetryingOptions): T
     const length = getOptions.range === undefined ? (await sizeOf(key)) - offset : getOptions.range.length - reached
     // A shorter object than what was read of it is another one.
     if (length < 0) throw new BastionError('target_rejected', `"${key}" on ${inner.label} changed while it was read.`)
-    return await inner.get(key, { ...getOptions, range: { offset, length } })
+    return length === 0 ? nothing() : await inner.get(key, { ...getOptions, range: { offset, length } })
   }
 
   async function sizeOf(key: string): Promise<number> {
@@ -175,3 +175,5 @@ export function createRetryingTarget(inner: Target, options: RetryingOptions): T
     ...(inner.flush && { flush: (prefix: string) => retried(`flush ${prefix}`, undefined, () => inner.flush!(prefix)) }),
   }
 }
+
+async function* nothing(): AsyncGenerator<Uint8Array, void, undefined> {}

@@ -48,14 +48,15 @@ function pathOfFileUrl(text: string): string {
 }
 
 /**
- * `text` with the user part of every URL in it replaced, for labels, messages and logs: `sftp://***@host/dir`. A password with a bare `/`, `?`
- * or `#` in it makes a URL whose host seems to have a port; then everything up to the last `@` is taken for the user part.
+ * A TARGET (or ARTIFACT) as it may be shown and logged, its user part replaced: `sftp://***@host/dir`. When in doubt too much is hidden: a bare
+ * `/`, `?` or `#` in a password makes a URL whose password cannot be told from its path, so all up to the last `@` goes.
  */
 export function redactTarget(text: string): string {
-  return text.replace(/([a-z][a-z0-9+.-]*:\/\/)(\S*)/gi, (_, scheme: string, rest: string) => {
-    const authority = /^[^/?#]*/.exec(rest)![0]
-    let at = authority.lastIndexOf('@')
-    if (at < 0 && authority.includes(':')) at = rest.replace(/@latest$/, '').lastIndexOf('@')
-    return at < 0 ? scheme + rest : `${scheme}***${rest.slice(at)}`
-  })
+  const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(text)?.[0] ?? ''
+  const rest = text.slice(scheme.length)
+  const firstSegment = /^[^/?#]*/.exec(rest)![0]
+  // A folder's path may hold any of these signs, and a bucket's or host's path an "@".
+  if (!(scheme === '' ? /:/ : /[:@]/).test(firstSegment)) return text
+  const at = rest.replace(/@latest$/, '').lastIndexOf('@')
+  return at < 0 ? text : `${scheme}***${rest.slice(at)}`
 }

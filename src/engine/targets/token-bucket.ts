@@ -17,15 +17,23 @@ export function createTokenBucket(options: { bytesPerSecond: number; burstBytes?
   /** When all that was taken will have passed at the steady rate. */
   let dueMs = Number.NEGATIVE_INFINITY
   let lastMs = Number.NEGATIVE_INFINITY
+
+  function now(): number {
+    const nowMs = clock.now()
+    // A clock set back takes what is due along, else everybody would wait for as long as it was set back.
+    if (nowMs < lastMs) dueMs -= lastMs - nowMs
+    lastMs = nowMs
+    return nowMs
+  }
+
   return {
     bytesPerSecond,
     async take(bytes, signal) {
-      const nowMs = clock.now()
-      // A clock set back takes what is due along, else everybody would wait for as long as it was set back.
-      if (nowMs < lastMs) dueMs -= lastMs - nowMs
-      lastMs = nowMs
+      const nowMs = now()
       dueMs = Math.max(dueMs, nowMs - burstBytes * msPerByte) + bytes * msPerByte
-      if (dueMs > nowMs) await sleep(dueMs - nowMs, signal)
+      if (dueMs <= nowMs) return
+      await sleep(dueMs - nowMs, signal)
+      now()
     },
   }
 }

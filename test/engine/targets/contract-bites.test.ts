@@ -11,7 +11,10 @@ const liars: [what: string, lie: (inner: Target) => Partial<Target>][] = [
   ['ignores ifAbsent', (inner) => ({ put: (key, body, { ifAbsent: _, ...rest } = {}) => inner.put(key, body, rest) })],
   ['ignores the signal', (inner) => ({ put: (key, body, { signal: _, ...rest } = {}) => inner.put(key, body, rest) })],
   ['ignores the range', (inner) => ({ get: (key, { range: _, ...rest } = {}) => inner.get(key, rest) })],
-  ['reads one byte too many', (inner) => ({ get: (key, { range, ...rest } = {}) => inner.get(key, range ? { ...rest, range: { ...range, length: range.length + 1 } } : rest) })],
+  [
+    'reads one byte too many',
+    (inner) => ({ get: (key, { range, ...rest } = {}) => inner.get(key, range ? { ...rest, range: { ...range, length: range.length + 1 } } : rest) }),
+  ],
   ['finds everything', (inner) => ({ get: (key, options) => inner.get(key, options).catch(async () => nothing()) })],
   ['tells every size one too large', (inner) => ({ stat: async (key) => plusOne(await inner.stat(key)) })],
   ['lists directories as objects', (inner) => ({ list: (prefix, options) => asObjects(inner.list(prefix, options)) })],
@@ -20,8 +23,16 @@ const liars: [what: string, lie: (inner: Target) => Partial<Target>][] = [
   ['forgets to remove', () => ({ remove: async () => {} })],
   ['complains of what is absent', (inner) => ({ remove: async (key) => ((await inner.stat(key)) === null ? await failing() : inner.remove(key)) })],
   ['removes what only begins alike', (inner) => ({ removeTree: (prefix) => removeByText(inner, prefix) })],
-  ['keeps a part of a failed put', (inner) => ({ put: (key, body, options = {}) => (body instanceof Uint8Array ? inner.put(key, body, options) : keepPart(inner, key, body, options)) })],
-  ['shows an object before it is whole', (inner) => ({ put: async (key, body, options) => (await inner.put(key, new Uint8Array(1)), inner.put(key, body, options)) })],
+  [
+    'keeps a part of a failed put',
+    (inner) => ({
+      put: (key, body, options = {}) => (body instanceof Uint8Array ? inner.put(key, body, options) : keepPart(inner, key, body, options)),
+    }),
+  ],
+  [
+    'shows an object before it is whole',
+    (inner) => ({ put: async (key, body, options) => (await inner.put(key, new Uint8Array(1)), inner.put(key, body, options)) }),
+  ],
   ['normalizes keys', (inner) => ({ put: (key, body, options) => inner.put(key.replaceAll('//', '/').replaceAll('./', ''), body, options) })],
   ['decodes keys', (inner) => ({ put: (key, body, options) => inner.put(decodeURIComponent(key.replaceAll('%%', '%25')), body, options) })],
   ['fails to flush', () => ({ flush: () => failing() })],
@@ -34,7 +45,9 @@ for (const [what, lie] of liars) {
     const failures: string[] = []
     for (const [i, contractCase] of targetContract.entries()) {
       if (!isCaseFor(contractCase, liar.features)) continue
-      await contractCase.run(liar, { prefix: `case/${i}`, patienceMs: 50 }).catch((error: unknown) => failures.push(`${contractCase.name}: ${String(error)}`))
+      await contractCase
+        .run(liar, { prefix: `case/${i}`, patienceMs: 50 })
+        .catch((error: unknown) => failures.push(`${contractCase.name}: ${String(error)}`))
     }
     expect(failures).not.toEqual([])
   })

@@ -60,7 +60,8 @@ describe('the folder', () => {
     root = path.join(folder.path, 'a/b/c')
     target = createLocalDirTarget({ path: root })
     await target.put('job/run/object', Buffer.from('x'))
-    for (const made of ['a', 'a/b', 'a/b/c', 'a/b/c/job', 'a/b/c/job/run']) expect((await stat(path.join(folder.path, made))).mode & 0o777).toBe(0o700)
+    for (const made of ['a', 'a/b', 'a/b/c', 'a/b/c/job', 'a/b/c/job/run'])
+      expect((await stat(path.join(folder.path, made))).mode & 0o777).toBe(0o700)
     expect((await stat(path.join(root, 'job/run/object'))).mode & 0o777).toBe(0o600)
   })
 
@@ -195,12 +196,18 @@ describe('put', () => {
     )
     const winners = outcomes.flatMap(({ status }, i) => (status === 'fulfilled' ? [i] : []))
     expect(winners).toHaveLength(1)
-    expect(await read('job/run/claim')).toBe(`writer ${winners[0]}`)
+    expect(await read('job/run/claim')).toBe(`writer ${String(winners[0])}`)
     expect(await filesOnDisk()).toEqual(['job/run/claim'])
   })
 
   test('flushes the file, then names it, then flushes its directory, and each new directory once', async ({ skip }) => {
-    if (!(await exec('strace', ['-V']).then(() => true, () => false))) skip('no strace here')
+    if (
+      !(await exec('strace', ['-V']).then(
+        () => true,
+        () => false,
+      ))
+    )
+      skip('no strace here')
     const script = path.join(folder.path, 'put.ts')
     const source = path.resolve('src/engine/targets/local-dir/local-dir-target.ts')
     await writeFile(
@@ -225,12 +232,19 @@ for (const name of ['one', 'two']) await target.put('job/run/' + name, Buffer.fr
         return `${call} ${path.relative(folder.path, /[<"](\/[^>"]*)/.exec(line)![1]!).replace(/[0-9a-f]{16}/, '…') || '.'}`
       })
     expect(calls).toEqual([
-      'mkdir target', 'fsync .',
-      'mkdir target/job', 'fsync target',
-      'mkdir target/job/run', 'fsync target/job',
-      'fdatasync target/job/run/.one.….tmp', 'rename target/job/run/.one.….tmp', 'fsync target/job/run',
-      'fdatasync target/job/run/.two.….tmp', 'rename target/job/run/.two.….tmp', 'fsync target/job/run',
-    ]) // prettier-ignore
+      'mkdir target',
+      'fsync .',
+      'mkdir target/job',
+      'fsync target',
+      'mkdir target/job/run',
+      'fsync target/job',
+      'fdatasync target/job/run/.one.….tmp',
+      'rename target/job/run/.one.….tmp',
+      'fsync target/job/run',
+      'fdatasync target/job/run/.two.….tmp',
+      'rename target/job/run/.two.….tmp',
+      'fsync target/job/run',
+    ])
   })
 })
 
@@ -238,27 +252,27 @@ describe('get', () => {
   test('of an object that is replaced or removed while it is read goes on with the old one', async () => {
     const old = Buffer.alloc(4_000_000, 'o')
     await target.put('object', old)
-    let read = 0
+    let readBytes = 0
     for await (const chunk of await target.get('object')) {
-      if (read === 0) {
+      if (readBytes === 0) {
         await target.put('object', Buffer.alloc(5_000_000, 'n'))
         await target.remove('object')
       }
       expect(chunk.every((byte) => byte === 'o'.charCodeAt(0))).toBe(true)
-      read += chunk.length
+      readBytes += chunk.length
     }
-    expect(read).toBe(old.length)
+    expect(readBytes).toBe(old.length)
   })
 
   test('of a file that shrinks while it is read ends with it', async () => {
     await target.put('object', Buffer.alloc(4_000_000))
-    let read = 0
+    let readBytes = 0
     for await (const chunk of await target.get('object')) {
-      if (read === 0) await truncate(path.join(root, 'object'), 2_500_000)
-      read += chunk.length
+      if (readBytes === 0) await truncate(path.join(root, 'object'), 2_500_000)
+      readBytes += chunk.length
     }
-    expect(read).toBeGreaterThanOrEqual(2_500_000)
-    expect(read).toBeLessThan(4_000_000)
+    expect(readBytes).toBeGreaterThanOrEqual(2_500_000)
+    expect(readBytes).toBeLessThan(4_000_000)
   })
 
   test('keeps no file open for a reader that never comes, stops early or is done', async () => {
@@ -270,13 +284,19 @@ describe('get', () => {
       await target.get('object')
       for await (const _ of await target.get('object', { range: { offset: 1, length: 3_000_000 } })) break
       for await (const _ of await target.get('object', { range: { offset: 1, length: 10 } }));
-      await expect(target.get('absent')).rejects.toThrow()
+      await expect(target.get('absent')).rejects.toMatchObject({ code: 'target_not_found' })
     }
     expect(await openFiles()).toBe(before)
   })
 
   test('does not wait for the writer of a FIFO that stands in the way', async ({ skip }) => {
-    if (!(await exec('mkfifo', ['--version']).then(() => true, () => false))) skip('no mkfifo here')
+    if (
+      !(await exec('mkfifo', ['--version']).then(
+        () => true,
+        () => false,
+      ))
+    )
+      skip('no mkfifo here')
     await target.put('job/object', Buffer.from('x'))
     await exec('mkfifo', [path.join(root, 'job/fifo')])
     await expect(target.get('job/fifo')).rejects.toMatchObject({ code: 'target_not_found' })
@@ -347,7 +367,9 @@ describe('symbolic links planted in the tree', () => {
     const removing = target.removeTree('job')
     for (let i = 0; i < 200; i++) {
       const directory = path.join(victim, String(199 - i))
-      await rename(directory, `${directory}-away`).then(() => symlink(outside, directory)).catch(() => {})
+      await rename(directory, `${directory}-away`)
+        .then(() => symlink(outside, directory))
+        .catch(() => {})
     }
     await removing.catch(() => {})
     await target.removeTree('job')
@@ -369,7 +391,10 @@ describe('removeTree', () => {
 
   test('while others put into the tree ends with the tree gone or with an error, never in between for what was there', async () => {
     for (let i = 0; i < 20; i++) await target.put(`job/run/${i}`, Buffer.from('x'))
-    const outcomes = await Promise.allSettled([target.removeTree('job/run'), ...Array.from({ length: 20 }, (_, i) => target.put(`job/run/new-${i}`, Buffer.from('y')))])
+    const outcomes = await Promise.allSettled([
+      target.removeTree('job/run'),
+      ...Array.from({ length: 20 }, (_, i) => target.put(`job/run/new-${i}`, Buffer.from('y'))),
+    ])
     for (const outcome of outcomes) {
       if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: expect.stringMatching(/^target_/) })
     }
@@ -409,7 +434,10 @@ test('ten thousand objects are listed, looked at and removed', async () => {
 
 describe('flush', () => {
   test('says when the disk lost something', async () => {
-    const failing = createLocalDirTarget({ path: root, syncFilesystem: async () => Promise.reject(Object.assign(new Error('EIO: syncfs'), { code: 'EIO', errno: -5, syscall: 'syncfs' })) })
+    const failing = createLocalDirTarget({
+      path: root,
+      syncFilesystem: async () => Promise.reject(Object.assign(new Error('EIO: syncfs'), { code: 'EIO', errno: -5, syscall: 'syncfs' })),
+    })
     await failing.put('object', Buffer.from('x'))
     await expect(failing.flush!('')).rejects.toMatchObject({ code: 'target_unreachable', retryable: true, details: { errno: 'EIO' } })
   })
@@ -477,11 +505,11 @@ describe('a folder that may not be used', () => {
 
   test('a file that grows while nobody writes it here is read as far as it was', async () => {
     await target.put('object', Buffer.alloc(3_000_000))
-    let read = 0
+    let readBytes = 0
     for await (const chunk of await target.get('object')) {
-      if (read === 0) await appendFile(path.join(root, 'object'), 'more')
-      read += chunk.length
+      if (readBytes === 0) await appendFile(path.join(root, 'object'), 'more')
+      readBytes += chunk.length
     }
-    expect(read).toBe(3_000_000)
+    expect(readBytes).toBe(3_000_000)
   })
 })

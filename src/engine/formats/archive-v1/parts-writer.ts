@@ -2,6 +2,7 @@ import { Blake3Hasher } from '@napi-rs/blake-hash'
 import { partName } from '../../../core/artifact.ts'
 import { mebibyte } from '../../../core/pipeline-spec.ts'
 import { type ByteChannel, createByteChannel } from '../../../lib/byte-channel.ts'
+import { requireStored } from '../../store-object.ts'
 import type { Target } from '../../targets/target.ts'
 
 /** Bytes written one after the other. */
@@ -22,8 +23,15 @@ export interface PartsWriter extends ByteSink {
   /** Stored parts, in order; whole after `end`. */
   readonly parts: readonly StoredPart[]
   readonly storedBytes: number
-  /** Gives up what is not stored yet and waits until the target has let go of it. */
+  /** Gives up what is not stored yet and waits until the target has let go of it. From then on nothing is begun: what is written rejects with `error`. */
   abort(error: unknown): Promise<void>
+}
+
+interface OpenPart {
+  part: StoredPart
+  channel: ByteChannel
+  stored: Promise<void>
+  hasher: Blake3Hasher
 }
 
 /** Between the packer and one part's put. */
@@ -46,15 +54,23 @@ export function createPartsWriter(options: {
   const parts: StoredPart[] = []
   const finishing: Promise<void>[] = []
   let storedBytes = 0
-  let open: { part: StoredPart; channel: ByteChannel; stored: Promise<void>; hasher: Blake3Hasher } | null = null
+  let open: OpenPart | null = null
+  let aborted: { error: unknown } | null = null
 
-  function openPart() {
+  function openPart(): OpenPart {
     const part: StoredPart = { name: partName(parts.length + 1), size: 0, hash_alg: 'blake3', hash: '' }
     const channel = createByteChannel(channelBytes)
-    const stored = target.put(`${prefix}/${part.name}`, channel, { signal }).then(() => {})
+    const stored = store(part, channel)
     stored.catch((error: unknown) => channel.fail(error))
     parts.push(part)
     return { part, channel, stored, hasher: new Blake3Hasher() }
+  }
+
+  async function store(part: StoredPart, channel: ByteChannel): Promise<void> {
+    const key = `${prefix}/${part.name}`
+    const result = await target.put(key, channel, { signal })
+    // A target that answers while the part still grows has not read it to its end, and will not.
+    requireStored(target, key, result, open?.part === part ? Infinity : part.size)
   }
 
   async function closePart(): Promise<void> {
@@ -65,7 +81,7 @@ export function createPartsWriter(options: {
     channel.end()
     finishing.push(stored.then(() => onPart(part)))
     finishing.at(-1)?.catch(() => {}) // awaited below, maybe after another one failed
-    while (finishing.length > partsFinishing) await finishing.shift()
+    for (; finishing.length > partsFinishing; finishing.shift()) await finishing[0]
   }
 
   return {
@@ -76,6 +92,7 @@ export function createPartsWriter(options: {
     async write(chunk) {
       let rest = chunk
       while (rest.byteLength > 0) {
+        if (aborted !== null) throw aborted.error
         open ??= openPart()
         const piece = rest.subarray(0, partSizeBytes - open.part.size)
         open.hasher.update(piece)
@@ -91,6 +108,7 @@ export function createPartsWriter(options: {
       await Promise.all(finishing)
     },
     async abort(error) {
+      aborted ??= { error }
       open?.channel.fail(error)
       await Promise.allSettled([...finishing, open?.stored])
     },

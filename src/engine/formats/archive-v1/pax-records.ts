@@ -115,18 +115,19 @@ export function paxNumber(value: Buffer): number {
   return number
 }
 
-/** Seconds with decimals as nanoseconds; what is finer is cut off. @throws BastionError artifact_damaged when it is no time, or beyond 64 bits */
+/** Seconds with decimals as nanoseconds; what is finer is cut off. @throws BastionError artifact_damaged when it is no time, or its seconds are beyond 64 bits */
 export function paxTimeNs(value: Buffer): bigint {
-  const match = /^(-?)(\d{1,12})(?:\.(\d*))?$/.exec(value.toString('latin1', 0, 64))
+  const match = /^(-?)(\d{1,19})(?:\.(\d*))?$/.exec(value.toString('latin1', 0, 64))
   if (match === null) throw tarDamaged('an extended header holds a malformed time')
   const [, sign, seconds = '', decimals = ''] = match
   const ns = BigInt(`${seconds}${decimals.slice(0, 9).padEnd(9, '0')}`)
   return checkedTimeNs(sign === '-' ? -ns : ns)
 }
 
-/** @throws BastionError artifact_damaged for a time no file system keeps */
+/** @throws BastionError artifact_damaged for a time no file system keeps: its seconds have at most 64 bits, its nanoseconds more (2262 is not the end) */
 export function checkedTimeNs(timeNs: bigint): bigint {
-  if (BigInt.asIntN(64, timeNs) !== timeNs) throw tarDamaged('a time is out of range')
+  const seconds = timeNs / 1_000_000_000n
+  if (BigInt.asIntN(64, seconds) !== seconds) throw tarDamaged('a time is out of range')
   return timeNs
 }
 

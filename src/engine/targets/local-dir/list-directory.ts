@@ -13,7 +13,11 @@ const batchSize = 64
  * Objects and directories below `segments`, a directory's page at a time: neither a large directory nor a large tree is held in memory.
  * Not listed: temporary files, symbolic links and whatever else put makes not, and names that are not UTF-8, for no key could name them.
  */
-export async function* listDirectory(root: string, segments: readonly string[], { recursive = false, signal }: ListOptions): AsyncGenerator<ObjectEntry, void, undefined> {
+export async function* listDirectory(
+  root: string,
+  segments: readonly string[],
+  { recursive = false, signal }: ListOptions,
+): AsyncGenerator<ObjectEntry, void, undefined> {
   const waiting = [segments.join('/')]
   for (let prefix = waiting.pop(); prefix !== undefined; prefix = waiting.pop()) {
     for await (const entry of listOne(root, prefix, signal)) {

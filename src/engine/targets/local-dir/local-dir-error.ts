@@ -51,7 +51,8 @@ export function hasErrno(error: unknown, ...codes: string[]): boolean {
  */
 export function localDirError(error: unknown, doing: string): unknown {
   const errno = errnoOf(error)
-  const code = errno === undefined || error instanceof BastionError ? undefined : codeOfErrno[errno]
+  if (errno === undefined || error instanceof BastionError) return error
+  const code = codeOfErrno[errno]
   if (code === undefined) return error
   const { errno: number } = error as NodeJS.ErrnoException
   const reason = number === undefined ? '' : `${getSystemErrorMessage(number)}, `

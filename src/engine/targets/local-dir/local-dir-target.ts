@@ -172,7 +172,10 @@ export function createLocalDirTarget(options: LocalDirOptions): Target {
 }
 
 /** A body whose own errors can be told from the disk's: a source file that is gone must not look like a target that is. */
-function watchErrors(body: Uint8Array | AsyncIterable<Uint8Array>): { body: Uint8Array | AsyncIterable<Uint8Array>; threw: (error: unknown) => boolean } {
+function watchErrors(body: Uint8Array | AsyncIterable<Uint8Array>): {
+  body: Uint8Array | AsyncIterable<Uint8Array>
+  threw: (error: unknown) => boolean
+} {
   if (body instanceof Uint8Array) return { body, threw: () => false }
   let failure: { error: unknown } | undefined
   const watched: AsyncIterable<Uint8Array> = {

@@ -39,7 +39,7 @@ async function* readPieces(path: string, offset: number, end: number, signal: Ab
   try {
     // One piece is read ahead while the reader works on the last.
     let next = readFrom(offset)
-    for (let position = offset; position < stop; ) {
+    for (let position = offset; position < stop;) {
       const piece = await orCanceled(next, signal)
       if (piece.length === 0) return
       position += piece.length

@@ -82,7 +82,7 @@ async function removePage(directory: DirectoryAnchor, page: readonly Dirent[]): 
   let removed = 0
   // All have ended before an error closes the directory: its handle's number may name another one right after.
   for (const outcome of await Promise.allSettled(files.map((dirent) => removeFile(directory, dirent.name)))) {
-    if (outcome.status === 'rejected') throw outcome.reason
+    if (outcome.status === 'rejected') throw outcome.reason as Error
     removed += outcome.value
   }
   for (const dirent of page) if (dirent.isDirectory()) removed += await removeDirectory(directory, dirent.name)

@@ -1,0 +1,43 @@
+"""Runs the stages of a pipeline and prints what they took, as JSON.
+
+argv[1]: {"stages": [[program, argument...], ...], "cwd": path or null}
+Each stage's standard output is the next one's standard input; the last one's is thrown away.
+The kernel's own books (wait4) are asked for each stage, so the children it has waited for count too.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+spec = json.loads(sys.argv[1])
+started = time.monotonic()
+running = []
+before = subprocess.DEVNULL
+for number, stage in enumerate(spec["stages"]):
+    last = number + 1 == len(spec["stages"])
+    process = subprocess.Popen(
+        stage,
+        cwd=spec["cwd"],
+        stdin=before,
+        stdout=subprocess.DEVNULL if last else subprocess.PIPE,
+    )
+    # Only the stages hold the pipe: a stage that dies must be seen by its neighbour.
+    if before is not subprocess.DEVNULL:
+        before.close()
+    before = process.stdout
+    running.append(process)
+
+stages = []
+for process in running:
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    stages.append(
+        {
+            "exit_code": process.returncode,
+            "cpu_s": usage.ru_utime + usage.ru_stime,
+            "peak_bytes": usage.ru_maxrss * 1024,
+        }
+    )
+print(json.dumps({"wall_s": time.monotonic() - started, "stages": stages}))

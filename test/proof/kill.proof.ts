@@ -1,0 +1,257 @@
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { generateAgeKeyPair } from '../../src/lib/age-keys.ts'
+import { artifactOf, bastion, errorCodeOf, jsonLines, runBastion, startBastion } from '../support/bastion-process.ts'
+import { readableWord, writeKillCorpus } from '../support/kill-corpus.ts'
+import { filesBelow, findText, openSpills, waitFor } from '../support/look-at-process.ts'
+import type { ProofReport } from '../support/proof-report.ts'
+import { restoreByNotes } from '../support/restore-notes.ts'
+import type { Scale } from '../support/scale.ts'
+import { seededRandom } from '../support/seed.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
+import { mountTmpfs, whyNoTmpfs } from '../support/tmpfs.ts'
+import { factsThatDiffer, treeFacts, type TreeFacts } from '../support/tree-facts.ts'
+
+export const title = 'A backup that is killed leaves a whole artifact or none, and one that is interrupted leaves nothing'
+
+const modes = ['plain', 'encrypted'] as const
+type Mode = (typeof modes)[number]
+const job = 'kill-test'
+
+interface Place {
+  folder: string
+  source: string
+  facts: TreeFacts
+  target: string
+  dataDir: string
+  identityFile: string
+  recipient: string
+}
+
+/** What a kill left of its run at the target. */
+interface Remains {
+  mode: Mode
+  stage: 'before run.json' | 'run.json' | 'parts' | 'index' | 'manifest' | 'complete'
+  /** the run's directory, where there is one */
+  runId: string | null
+  atMs: number
+  durationMs: number
+  spills: number
+}
+
+export async function prove(report: ProofReport, scale: Scale): Promise<void> {
+  await using folder = await temporaryFolder()
+  // Only the time it takes to make the corpus depends on where it lies; in the short form nothing but the machine's memory is kept busy.
+  await using _ = (await whyNoTmpfs()) === undefined ? await mountTmpfs(path.join(folder.path, scale === 'full' ? 'sources' : ''), 2 ** 31) : null
+  const { identity, recipient } = generateAgeKeyPair()
+  const place: Place = {
+    folder: folder.path,
+    source: path.join(folder.path, 'sources', 'tree'),
+    facts: new Map(),
+    target: path.join(folder.path, 'target'),
+    dataDir: path.join(folder.path, 'data'),
+    identityFile: path.join(folder.path, 'key.txt'),
+    recipient,
+  }
+  await writeFile(place.identityFile, `${identity}\n`)
+  await writeKillCorpus(place.source, scale)
+  place.facts = await treeFacts(place.source)
+  const random = seededRandom()
+  const durations = await undisturbedDurations(place)
+
+  report.line(
+    `Source: ${place.facts.size} entries, among them links enough that the entries index is spilled to the disk. Undisturbed the program takes ` +
+      `${modes.map((mode) => `${Math.round(durations[mode])} ms ${mode}`).join(' and ')}, its start included. Parts of 1 MiB.`,
+  )
+  const complete = await proveKills(report, place, durations, scale === 'full' ? 50 : 8, random)
+  await proveInterrupts(report, place, durations, scale === 'full' ? 6 : 2, random, scale)
+  await proveLaterBackups(report, place, complete)
+}
+
+/** One run of each mode into a target of its own, which is removed. */
+async function undisturbedDurations(place: Place): Promise<Record<Mode, number>> {
+  const durations = { plain: 0, encrypted: 0 }
+  for (const mode of modes) {
+    const target = path.join(place.folder, `measured-${mode}`)
+    durations[mode] = (await bastion(backupArguments({ ...place, target }, mode))).durationMs
+    await rm(target, { recursive: true })
+  }
+  return durations
+}
+
+function backupArguments(place: Place, mode: Mode): string[] {
+  const encryption = mode === 'encrypted' ? ['--encrypt-to', place.recipient] : []
+  const { source, target, dataDir } = place
+  return ['backup', source, '--to', target, '--job-id', job, '--part-size', '1', '--snapshot', 'off', '--data-dir', dataDir, '--json', ...encryption]
+}
+
+async function proveKills(report: ProofReport, place: Place, durations: Record<Mode, number>, kills: number, random: () => number): Promise<Set<string>> {
+  const remains: Remains[] = []
+  const complete = new Set<string>()
+  const wrong: string[] = []
+  for (let i = 0; i < kills; i++) {
+    const mode = modes[i % modes.length]!
+    // One moment in each of equal stretches of the run.
+    const atMs = ((i + random()) / kills) * durations[mode]
+    const killed = await killAt(place, mode, atMs, wrong)
+    remains.push(killed)
+    if (killed.stage === 'complete') complete.add(`${job}/${killed.runId}`)
+    wrong.push(...(await checkRemains(place, killed, complete)).map((what) => `kill ${i + 1} (${mode}, after ${Math.round(atMs)} ms): ${what}`))
+  }
+
+  const stages: Remains['stage'][] = ['before run.json', 'run.json', 'parts', 'index', 'manifest', 'complete']
+  const count = (mode: Mode, stage: Remains['stage']) => remains.filter((each) => each.mode === mode && each.stage === stage).length
+  report.line(`${kills} times \`kill -9\` of the process group. How far the runs had come (the last thing stored):`)
+  report.table(['', ...stages, 'with a spill open'], [
+    ...modes.map((mode) => [mode, ...stages.map((stage) => count(mode, stage)), remains.filter((each) => each.mode === mode && each.spills > 0).length]),
+  ])
+  report.check('each kill left either no marker and no artifact, or a whole artifact', wrong.length === 0, wrong.slice(0, 5).join('; ') || `${kills} kills`)
+  const underWay = remains.filter(({ stage }) => stage !== 'before run.json' && stage !== 'complete').length
+  report.check('most kills hit a run that had begun to store', underWay >= kills / 2, `${underWay} of ${kills}`)
+  const spilled = remains.filter(({ spills }) => spills > 0).length
+  report.check('some kills hit a run with an open spill, which had no name and nothing readable in it', spilled > 0, `${spilled} of ${kills}`)
+  return complete
+}
+
+async function killAt(place: Place, mode: Mode, atMs: number, wrong: string[]): Promise<Remains> {
+  const before = await runIds(place)
+  const running = startBastion(backupArguments(place, mode))
+  await Promise.race([new Promise((resolve) => setTimeout(resolve, atMs)), running.ended])
+  // Held first, to see what it has open.
+  running.signal('SIGSTOP')
+  const spills = running.hasEnded ? [] : await openSpills(running.pid)
+  for (const spill of spills) {
+    if (!spill.deleted) wrong.push(`the spill ${spill.name} has a name`)
+    if (spill.bytes.includes(readableWord)) wrong.push('a name can be read in the spill')
+  }
+  running.signal('SIGKILL')
+  const { durationMs } = await running.ended
+  const runId = (await runIds(place)).find((id) => !before.includes(id)) ?? null
+  return { mode, runId, atMs, durationMs, spills: spills.length, stage: await stageOf(place, runId) }
+}
+
+async function stageOf(place: Place, runId: string | null): Promise<Remains['stage']> {
+  if (runId === null) return 'before run.json'
+  const names = await readdir(path.join(place.target, job, runId))
+  if (names.includes('complete.json')) return 'complete'
+  if (names.includes('manifest.json')) return 'manifest'
+  if (names.some((name) => name.startsWith('entries.'))) return 'index'
+  if (names.some((name) => name.startsWith('payload.'))) return 'parts'
+  return names.includes('run.json') ? 'run.json' : 'before run.json'
+}
+
+/** @returns what is not as it must be */
+async function checkRemains(place: Place, { mode, stage, runId }: Remains, complete: ReadonlySet<string>): Promise<string[]> {
+  const wrong: string[] = []
+  const listed = await listedArtifacts(place)
+  if (listed.join() !== [...complete].toSorted().join()) wrong.push(`list shows ${listed.join()} instead of ${[...complete].join()}`)
+  const left = await filesBelow(path.join(place.dataDir, 'runs'))
+  if (left.length > 0) wrong.push(`the run directory holds ${left.join()}`)
+  if (runId === null) return wrong
+
+  const folder = path.join(place.target, job, runId)
+  if (mode === 'encrypted') wrong.push(...(await findText(folder, readableWord)).map((file) => `a name can be read in ${file}`))
+  const identity = mode === 'encrypted' ? ['--identity', place.identityFile] : []
+  const into = path.join(place.folder, 'restored')
+  if (stage !== 'complete') {
+    for (const command of [
+      ['verify', folder, '--level', 'full'],
+      ['restore', folder, '--to', into],
+    ]) {
+      const end = await runBastion([...command, ...identity, '--json'])
+      if (end.code !== 1 || errorCodeOf(end) !== 'artifact_not_found') wrong.push(`${command[0]} of it: ${end.code} ${end.stdout}${end.stderr}`)
+    }
+    if ((await filesBelow(into)).length > 0) wrong.push('something was restored of it')
+    return wrong
+  }
+  return [...wrong, ...(await checkWhole(place, folder, mode))]
+}
+
+/** @returns what is wrong with an artifact that says it is complete */
+async function checkWhole(place: Place, folder: string, mode: Mode): Promise<string[]> {
+  const wrong: string[] = []
+  const identity = mode === 'encrypted' ? ['--identity', place.identityFile] : []
+  const verified = await runBastion(['verify', folder, '--level', 'full', ...identity])
+  if (verified.code !== 0) wrong.push(`verify: ${verified.code} ${verified.stderr}`)
+  const into = path.join(place.folder, 'stock')
+  await mkdir(into)
+  const said = await restoreByNotes(folder, into, mode === 'encrypted' ? place.identityFile : undefined)
+  if (said !== '') wrong.push(`the stock command says ${said}`)
+  wrong.push(...factsThatDiffer(place.facts, await treeFacts(path.join(into, place.source))))
+  await rm(into, { recursive: true })
+  return wrong
+}
+
+async function runIds(place: Place): Promise<string[]> {
+  return await readdir(path.join(place.target, job)).catch(() => [])
+}
+
+async function listedArtifacts(place: Place): Promise<string[]> {
+  await mkdir(place.target, { recursive: true })
+  const { stdout } = await bastion(['list', place.target, '--json'])
+  return jsonLines(stdout)
+    .map((line) => `${String(line['job_id'])}/${String(line['run_id'])}`)
+    .toSorted()
+}
+
+/** Ctrl-C and `kill`: what was stored is removed, and the exit code says so. */
+async function proveInterrupts(
+  report: ProofReport,
+  place: Place,
+  durations: Record<Mode, number>,
+  perSignal: number,
+  random: () => number,
+  scale: Scale,
+): Promise<void> {
+  const rows: (string | number)[][] = []
+  const wrong: string[] = []
+  let slowestMs = 0
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    const tookMs: number[] = []
+    const partsStored: number[] = []
+    for (let i = 0; i < perSignal; i++) {
+      const mode = modes[i % modes.length]!
+      const before = await runIds(place)
+      const running = startBastion(backupArguments(place, mode))
+      const runId = await waitFor(async () => (await runIds(place)).find((id) => !before.includes(id)), running.ended)
+      const folder = path.join(place.target, job, runId)
+      await new Promise((resolve) => setTimeout(resolve, random() * 0.4 * durations[mode]))
+      partsStored.push((await readdir(folder).catch(() => [])).filter((name) => name.startsWith('payload.')).length)
+      const signalledAt = performance.now()
+      running.signal(signal)
+      const end = await running.ended
+      tookMs.push(performance.now() - signalledAt)
+      const left = await readdir(folder).catch(() => null)
+      if (end.code !== 130 || errorCodeOf(end) !== 'canceled') wrong.push(`${signal} ${mode}: ${end.code ?? end.signal} ${end.stdout}${end.stderr}`)
+      if (left !== null) wrong.push(`${signal} ${mode}: left ${left.join()}`)
+      const runDirectories = await readdir(path.join(place.dataDir, 'runs'))
+      if (runDirectories.includes(runId)) wrong.push(`${signal} ${mode}: the run directory is left`)
+    }
+    slowestMs = Math.max(slowestMs, ...tookMs)
+    rows.push([signal, perSignal, Math.max(...partsStored), Math.round(median(tookMs)), Math.round(Math.max(...tookMs))])
+  }
+  report.line('Interrupted at random moments while it stores; the time is from the signal to the end of the process.')
+  report.table(['signal', 'times', 'parts stored by then, at most', 'median ms', 'longest ms'], rows)
+  report.check('each ended with exit code 130, no marker, and its directories removed here and at the target', wrong.length === 0, wrong.slice(0, 5).join('; ') || undefined)
+  // A busy machine decides this one in the short form.
+  if (scale === 'full') report.check('each ended within 2 s', slowestMs < 2000, `${Math.round(slowestMs)} ms`)
+}
+
+/** What the kills left does not stand in the way of what comes. */
+async function proveLaterBackups(report: ProofReport, place: Place, complete: ReadonlySet<string>): Promise<void> {
+  const expected = new Set(complete)
+  const wrong: string[] = []
+  for (const mode of modes) {
+    const artifact = artifactOf(await bastion(backupArguments(place, mode)))
+    expected.add(artifact)
+    wrong.push(...(await checkWhole(place, path.join(place.target, artifact), mode)))
+  }
+  const listed = await listedArtifacts(place)
+  report.check('later backups to the same target are whole', wrong.length === 0, wrong.slice(0, 5).join('; ') || undefined)
+  const identity = await readFile(path.join(place.target, 'bastion-target.json'), 'utf8')
+  report.check('the target is still the one it was, and lists what is complete and nothing else', listed.join() === [...expected].toSorted().join() && identity.includes('target_id'), `${listed.length} artifacts beside ${(await runIds(place)).length - listed.length} incomplete directories`)
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+}

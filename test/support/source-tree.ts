@@ -1,0 +1,88 @@
+import { chmodSync, lchownSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { type BytePath, fsPath } from '../../src/lib/byte-path.ts'
+import { createNodeMaker } from '../../src/lib/posix-mknod.ts'
+import { createTimeSetter } from '../../src/lib/posix-times.ts'
+import { sampleBytes } from './age-samples.ts'
+
+export interface EntryFacts {
+  mode?: number
+  uid?: number
+  gid?: number
+  mtimeNs?: bigint
+}
+
+/** A tree made for a test, entry by entry. Names are bytes; missing parents are made. What an entry shall look like is set by `finish`. */
+export interface SourceTree {
+  readonly root: string
+  at(path: BytePath): string | Buffer
+  /** @param content the bytes, text, or how many bytes of noise */
+  file(path: BytePath, content: Uint8Array | string | number, facts?: EntryFacts): SourceTree
+  dir(path: BytePath, facts?: EntryFacts): SourceTree
+  symlink(path: BytePath, target: BytePath, facts?: EntryFacts): SourceTree
+  /** one more name of a file */
+  link(path: BytePath, of: BytePath): SourceTree
+  fifo(path: BytePath, facts?: EntryFacts): SourceTree
+  /** Owners, modes and times, what lies deepest first. Entries without a time get one of long ago: nobody suspects them of changing. */
+  finish(): SourceTree
+}
+
+/** 2024-02-29 12:34:56.789012345 UTC */
+export const longAgoNs = 1_709_210_096_789_012_345n
+
+export function sourceTree(root: string): SourceTree {
+  const times = createTimeSetter()
+  const makeNode = createNodeMaker()
+  const entries = new Map<BytePath, EntryFacts & { isLink: boolean }>()
+  const at = (path: BytePath) => fsPath(path === '' ? root : `${root}/${path}`)
+
+  function parentsOf(path: BytePath): void {
+    const slash = path.lastIndexOf('/')
+    const parent = slash < 0 ? '' : path.slice(0, slash)
+    if (!entries.has(parent)) tree.dir(parent)
+  }
+
+  function remember(path: BytePath, facts: EntryFacts, isLink = false): SourceTree {
+    entries.set(path, { ...facts, isLink })
+    return tree
+  }
+
+  const tree: SourceTree = {
+    root,
+    at,
+    file(path, content, facts = {}) {
+      parentsOf(path)
+      writeFileSync(at(path), typeof content === 'number' ? sampleBytes(content) : content)
+      return remember(path, facts)
+    },
+    dir(path, facts = {}) {
+      if (path !== '') parentsOf(path)
+      mkdirSync(at(path), { recursive: true })
+      return remember(path, facts)
+    },
+    symlink(path, target, facts = {}) {
+      parentsOf(path)
+      symlinkSync(fsPath(target), at(path))
+      return remember(path, facts, true)
+    },
+    link(path, of) {
+      parentsOf(path)
+      linkSync(at(of), at(path))
+      return tree
+    },
+    fifo(path, facts = {}) {
+      parentsOf(path)
+      if (makeNode === null) throw new Error('this system cannot make a FIFO')
+      makeNode(at(path), 0o010000 | (facts.mode ?? 0o644), [0, 0])
+      return remember(path, facts)
+    },
+    finish() {
+      for (const [path, { isLink, uid, gid, mode, mtimeNs }] of [...entries].toSorted(([a], [b]) => (a < b ? 1 : -1))) {
+        if (uid !== undefined || gid !== undefined) lchownSync(at(path), uid ?? 0, gid ?? 0)
+        if (mode !== undefined && !isLink) chmodSync(at(path), mode)
+        times.setByPath(at(path), mtimeNs ?? longAgoNs)
+      }
+      return tree
+    },
+  }
+  return tree.dir('')
+}
