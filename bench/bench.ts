@@ -44,7 +44,11 @@ async function main(): Promise<void> {
     note,
   })
   const { results, checks, versions } = bench
-  process.stdout.write(`${Object.entries(versions).map(([tool, version]) => `${tool}: ${version}\n`).join('')}\n`)
+  process.stdout.write(
+    `${Object.entries(versions)
+      .map(([tool, version]) => `${tool}: ${version}\n`)
+      .join('')}\n`,
+  )
   process.stdout.write(`${asText(resultTable(results))}\n\n`)
   for (const verdict of verdicts(results)) process.stdout.write(`${verdict.holds ? 'reached' : 'missed '}  ${verdictText(verdict)}\n`)
   for (const check of checks.filter((each) => each.difference !== null)) {
@@ -52,7 +56,13 @@ async function main(): Promise<void> {
     process.exitCode = 1
   }
   if (values.json !== undefined) {
-    const machine = { processors: cpus().length, model: cpus().at(0)?.model ?? '', memory_bytes: totalmem(), kernel: release(), node: process.versions.node }
+    const machine = {
+      processors: cpus().length,
+      model: cpus().at(0)?.model ?? '',
+      memory_bytes: totalmem(),
+      kernel: release(),
+      node: process.versions.node,
+    }
     const rows = results.map((result) => ({ ...result, summary: summarize(result.rounds) }))
     writeFileSync(values.json, `${JSON.stringify({ date: new Date().toISOString(), machine, versions, rows, checks }, null, 2)}\n`)
   }

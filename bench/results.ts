@@ -47,7 +47,21 @@ export function summarize(rounds: readonly PairedRun[]): RowSummary {
 /** Headers and rows, as `ProofReport.table` and {@link asText} take them. */
 export function resultTable(results: readonly RowResult[]): { headers: string[]; rows: string[][] } {
   return {
-    headers: ['row', 'corpus', 'peer', 's, ours', 's, peer', 'ratio (min–max)', 'CPU s, ours', 'peer', 'ratio', 'peak MiB, ours', 'peer', 'stored MB, ours', 'peer'],
+    headers: [
+      'row',
+      'corpus',
+      'peer',
+      's, ours',
+      's, peer',
+      'ratio (min–max)',
+      'CPU s, ours',
+      'peer',
+      'ratio',
+      'peak MiB, ours',
+      'peer',
+      'stored MB, ours',
+      'peer',
+    ],
     rows: results.map((result) => {
       const { wallS, cpuS, peakBytes, wallRatio, cpuRatio } = summarize(result.rounds)
       const { storedBytes } = result
@@ -96,7 +110,14 @@ export function verdictText({ row, geometricMean, worst }: RowVerdict): string {
 export function asText({ headers, rows }: { headers: readonly string[]; rows: readonly (readonly string[])[] }): string {
   const lines = [headers, ...rows]
   const widths = headers.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)))
-  return lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n')
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
 }
 
 function median(values: readonly number[]): number {

@@ -32,7 +32,13 @@ export interface RestoreCheck {
  */
 export async function runCorpus(
   corpus: Corpus,
-  options: { rows: ReadonlySet<RowName>; key: AgeKey | null; rounds: number; workshop: Workshop & { inMemory: boolean }; note: (text: string) => void },
+  options: {
+    rows: ReadonlySet<RowName>
+    key: AgeKey | null
+    rounds: number
+    workshop: Workshop & { inMemory: boolean }
+    note: (text: string) => void
+  },
 ): Promise<{ results: RowResult[]; checks: RestoreCheck[] }> {
   const { rows, key, workshop, note } = options
   const results: RowResult[] = []

@@ -36,7 +36,10 @@ export function createThreadPool<Task, Answer>(options: {
   let closing = false
 
   function startThread(): Thread {
-    const worker = new Worker(options.module, { workerData: options.workerData, resourceLimits: { maxOldGenerationSizeMb: 256 } })
+    const worker = new Worker(options.module, {
+      workerData: options.workerData,
+      resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 4 },
+    })
     const thread: Thread = { worker, waiting: new Map(), dead: null }
     const die = (error: Error) => {
       thread.dead ??= error

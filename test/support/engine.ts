@@ -117,7 +117,13 @@ export async function packPrepared(
     signal,
     progress: createProgressMeter({ clock, onProgress: () => {} }),
     onPart: () => {},
-    header: () => ({ v: 1, source: { type: 'filesystem' }, coverage: [], snapshot: { mode: 'off', status: 'off' }, job: { name: 'a test', spec: {} } }),
+    header: () => ({
+      v: 1,
+      source: { type: 'filesystem' },
+      coverage: [],
+      snapshot: { mode: 'off', status: 'off' },
+      job: { name: 'a test', spec: {} },
+    }),
     accept: () => {},
   })
   const { report } = archive

@@ -85,7 +85,15 @@ export function everythingTree(root: string, options: { asRoot: boolean }): Sour
   }
   for (const mode of [0o600, 0o622, 0o666, 0o777]) tree.fifo(`fifos/${mode.toString(8)}`, { mode })
 
-  const times = [-2_147_483_000n * secondNs, -secondNs - 1n, -1n, 0n, 1n, longAgoNs - (longAgoNs % secondNs), 12_000_000_000n * secondNs + 999_999_999n]
+  const times = [
+    -2_147_483_000n * secondNs,
+    -secondNs - 1n,
+    -1n,
+    0n,
+    1n,
+    longAgoNs - (longAgoNs % secondNs),
+    12_000_000_000n * secondNs + 999_999_999n,
+  ]
   for (const mtimeNs of times) {
     tree.file(`times/file ${mtimeNs}`, 'x', { mtimeNs })
     tree.dir(`times/dir ${mtimeNs}`, { mtimeNs })

@@ -1,5 +1,6 @@
 import type { BigIntStats } from 'node:fs'
 import type { UserNames } from '../../lib/user-names.ts'
+import type { InodeFacts } from './pack-protocol.ts'
 
 /** What a tar header and an index line say of an entry beside its name and content. */
 export interface EntryMetadata {
@@ -10,7 +11,7 @@ export interface EntryMetadata {
   mtimeNs: bigint
 }
 
-export function metadataOf(stats: BigIntStats, names: UserNames): EntryMetadata {
+export function metadataOf(stats: InodeFacts, names: UserNames): EntryMetadata {
   const metadata: EntryMetadata = { uid: Number(stats.uid), gid: Number(stats.gid), mtimeNs: stats.mtimeNs }
   const user = names.user(metadata.uid)
   const group = names.group(metadata.gid)

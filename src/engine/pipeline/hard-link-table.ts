@@ -51,8 +51,8 @@ export function createHardLinkTable(): HardLinkTable {
     onPacked(item, packed) {
       const group = item.linkId === undefined ? undefined : groups.get(item.linkId)
       if (group === undefined) return
-      if (packed.line === null && group.primary === item.path) group.primary = null
-      else if (packed.kind === 'file' && packed.line !== null) group.primary ??= item.path
+      if (packed.holdsGroup) group.primary ??= item.path
+      else if (group.primary === item.path) group.primary = null
     },
     async linksOf(wanted, lines) {
       const found = new Map<string, PackItem[]>()

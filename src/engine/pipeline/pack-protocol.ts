@@ -19,6 +19,16 @@ export interface PackItem {
   group?: string
   linkId?: string
   primary?: BytePath
+  /** of a link that only follows its file into the settle pass: what it says of itself, for its name is not looked at again */
+  inode?: InodeFacts
+}
+
+/** What all names of a file say of it. */
+export interface InodeFacts {
+  mode: bigint
+  uid: bigint
+  gid: bigint
+  mtimeNs: bigint
 }
 
 /** What became of one item, in the order of the items. */
@@ -31,6 +41,8 @@ export interface PackedItem {
   contentBytes: number
   grade: Grade | null
   retried: boolean
+  /** whether it holds the content of its hard link group: its name may have become another file since it was listed */
+  holdsGroup: boolean
   finding: ConsistencyFinding | null
   /** the file could not be read: an issue of the run */
   error: { code: string; message: string } | null

@@ -5,7 +5,8 @@
  * `invalid_spec` by every method and touches nothing. No key is used as an object and as the directory of others at once: some places could not hold that.
  *
  * Errors are `BastionError`s with a `target_…` code; anything else is a bug of the driver. After an abort every method rejects with `canceled`
- * (or with the signal's own reason where that is a `BastionError`), even while a body or the place itself stalls.
+ * (or with the signal's own reason where that is a `BastionError`), even while a body stalls; a call of the operating system that is under way
+ * is waited for.
  *
  * All methods may run at the same time, for the same key too.
  */

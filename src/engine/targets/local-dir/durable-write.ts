@@ -16,14 +16,18 @@ const sliceBytes = 8 * 1024 * 1024
 export interface TemporaryFile {
   readonly handle: FileHandle
   readonly directory: string
-  readonly temporaryName: string
+  readonly temporaryPath: string
+  /** what it is to be */
+  readonly path: string
+  /** how messages name the object: `"job/run/x" in /backups` */
+  readonly object: string
 }
 
 /** A new file in `directory` that is not seen as an object. To be given to {@link writeDurably}, which closes it. @throws ENOENT without the directory */
-export async function openTemporaryFile(directory: string, name: string): Promise<TemporaryFile> {
-  const temporaryName = newTemporaryName(name)
+export async function openTemporaryFile(directory: string, name: string, object: string): Promise<TemporaryFile> {
+  const temporaryPath = join(directory, newTemporaryName(name))
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
-  return { handle: await open(join(directory, temporaryName), flags, 0o600), directory, temporaryName }
+  return { handle: await open(temporaryPath, flags, 0o600), directory, temporaryPath, path: join(directory, name), object }
 }
 
 /**
@@ -32,23 +36,22 @@ export async function openTemporaryFile(directory: string, name: string): Promis
  * @returns the bytes written
  */
 export async function writeDurably(
-  { handle, directory, temporaryName }: TemporaryFile,
-  name: string,
+  file: TemporaryFile,
   body: Uint8Array | AsyncIterable<Uint8Array>,
   { sizeBytes, ifAbsent, signal }: PutOptions,
 ): Promise<number> {
-  const temporaryPath = join(directory, temporaryName)
+  const { handle, temporaryPath, path } = file
   try {
     let written: number
     try {
-      written = await writeBody(handle, body, sizeBytes, signal)
+      written = await writeBody(file, body, sizeBytes, signal)
       await handle.datasync()
     } finally {
       await handle.close()
     }
     throwIfCanceled(signal)
-    if (ifAbsent === true) await claimName(temporaryPath, join(directory, name))
-    else await rename(temporaryPath, join(directory, name))
+    if (ifAbsent === true) await claimName(file)
+    else await rename(temporaryPath, path)
     return written
   } catch (error) {
     // The first error is the one to tell; a temporary file that cannot be removed goes with the run's directory.
@@ -59,7 +62,7 @@ export async function writeDurably(
 
 /** @returns the bytes written, equal to `sizeBytes` where that is given */
 async function writeBody(
-  handle: FileHandle,
+  { handle, object }: TemporaryFile,
   body: Uint8Array | AsyncIterable<Uint8Array>,
   sizeBytes: number | undefined,
   signal: AbortSignal | undefined,
@@ -83,13 +86,13 @@ async function writeBody(
   try {
     for await (const chunk of body instanceof Uint8Array ? slicesOf(body, signal) : untilCanceled(body, signal)) {
       receivedBytes += chunk.length
-      if (sizeBytes !== undefined && receivedBytes > sizeBytes) throw sizeError(sizeBytes, `more than ${sizeBytes}`)
+      if (sizeBytes !== undefined && receivedBytes > sizeBytes) throw sizeError(object, sizeBytes, `more than ${sizeBytes}`)
       if (chunk.length === 0) continue
       gathered.push(chunk)
       gatheredBytes += chunk.length
       if (gatheredBytes >= gatherBytes) await writeGathered()
     }
-    if (sizeBytes !== undefined && receivedBytes < sizeBytes) throw sizeError(sizeBytes, String(receivedBytes))
+    if (sizeBytes !== undefined && receivedBytes < sizeBytes) throw sizeError(object, sizeBytes, String(receivedBytes))
     if (gatheredBytes > 0) await writeGathered()
     await writing
     return receivedBytes
@@ -127,31 +130,34 @@ function withoutFirstBytes(chunks: readonly Uint8Array[], count: number): Uint8A
 }
 
 /** Gives the file its name unless something has it. A hard link is made or not, and of two makers the filesystem lets one. */
-async function claimName(temporaryPath: string, path: string): Promise<void> {
+async function claimName({ temporaryPath, path, object }: TemporaryFile): Promise<void> {
   try {
     await link(temporaryPath, path)
   } catch (error) {
-    if (hasErrno(error, 'EEXIST')) throw existsError(error)
+    if (hasErrno(error, 'EEXIST')) throw existsError(object, error)
     // No hard links here: FAT, exFAT and some network mounts.
     if (!hasErrno(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK')) throw error
-    return await claimNameByRename(temporaryPath, path)
+    return await claimNameByRename(temporaryPath, path, object)
   }
   await unlink(temporaryPath)
 }
 
-async function claimNameByRename(temporaryPath: string, path: string): Promise<void> {
+async function claimNameByRename(temporaryPath: string, path: string, object: string): Promise<void> {
   try {
     if (await renameNoReplace(temporaryPath, path)) return
   } catch (error) {
-    throw hasErrno(error, 'EEXIST') ? existsError(error) : error
+    throw hasErrno(error, 'EEXIST') ? existsError(object, error) : error
   }
-  throw new BastionError('target_rejected', 'This filesystem has neither hard links nor a rename that replaces nothing.')
+  throw new BastionError(
+    'target_rejected',
+    `Cannot store ${object} only if absent: its filesystem has neither hard links nor a rename that replaces nothing.`,
+  )
 }
 
-function existsError(cause: unknown): BastionError {
-  return new BastionError('target_rejected', 'An object of this name exists.', { cause, details: { exists: true } })
+function existsError(object: string, cause: unknown): BastionError {
+  return new BastionError('target_rejected', `There is an object ${object} already.`, { cause, details: { exists: true } })
 }
 
-function sizeError(expectedBytes: number, got: string): BastionError {
-  return new BastionError('target_rejected', `The object was to have ${expectedBytes} bytes, its body has ${got}.`)
+function sizeError(object: string, expectedBytes: number, got: string): BastionError {
+  return new BastionError('target_rejected', `${object} was to have ${expectedBytes} bytes, its body has ${got}.`)
 }

@@ -45,7 +45,11 @@ export function createLocalDirTarget(options: LocalDirOptions): Target {
   }
 
   function explain(error: unknown, verb: string, key: string): unknown {
-    return localDirError(error, `Cannot ${verb} ${key === '' ? root : `"${key}" in ${root}`}`)
+    return localDirError(error, `Cannot ${verb} ${named(key)}`)
+  }
+
+  function named(key: string): string {
+    return key === '' ? root : `"${key}" in ${root}`
   }
 
   async function put(key: string, body: Uint8Array | AsyncIterable<Uint8Array>, putOptions: PutOptions = {}): Promise<PutResult> {
@@ -56,7 +60,7 @@ export function createLocalDirTarget(options: LocalDirOptions): Target {
     const watched = watchErrors(body)
     try {
       const file = await openTemporary(segments, name)
-      const sizeBytes = await writeDurably(file, name, watched.body, putOptions)
+      const sizeBytes = await writeDurably(file, watched.body, putOptions)
       await directorySync.sync(file.directory)
       return { sizeBytes }
     } catch (error) {
@@ -66,12 +70,12 @@ export function createLocalDirTarget(options: LocalDirOptions): Target {
 
   async function openTemporary(segments: readonly string[], name: string): Promise<TemporaryFile> {
     try {
-      return await openTemporaryFile(await directories.make(segments), name)
+      return await openTemporaryFile(await directories.make(segments), name, named([...segments, name].join('/')))
     } catch (error) {
       if (!hasErrno(error, 'ENOENT')) throw error
       // Known to be there, but taken away by somebody else, such as a cleanup of empty directories: made once more.
       directories.forget(segments)
-      return await openTemporaryFile(await directories.make(segments), name)
+      return await openTemporaryFile(await directories.make(segments), name, named([...segments, name].join('/')))
     }
   }
 
@@ -81,7 +85,7 @@ export function createLocalDirTarget(options: LocalDirOptions): Target {
     throwIfCanceled(signal)
     return await attempt('read', key, async () => {
       const path = await pathInside(root, segments)
-      const bytes = await readObjectFile(path, offset, end, signal).catch((error: unknown) => {
+      const bytes = await readObjectFile({ path, name: named(key) }, offset, end, signal).catch((error: unknown) => {
         throw hasErrno(error, 'ELOOP') ? linkError(root, segments) : error
       })
       await directories.rememberRoot()

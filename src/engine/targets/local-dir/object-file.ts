@@ -10,16 +10,27 @@ const pieceBytes = 1024 * 1024
 /** O_NONBLOCK: opening a FIFO somebody put there must not wait for its writer. */
 const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
+export interface ObjectFile {
+  path: string
+  /** how messages name it: `"job/run/x" in /backups` */
+  name: string
+}
+
 /**
  * The bytes from `offset` to `end` (exclusive) or to the end of the file. What fits one piece is read at once; more is opened again by each
  * iteration, so that a reader that never comes keeps no file open.
  * @throws target_not_found when there is no file
  */
-export async function readObjectFile(path: string, offset: number, end: number, signal: AbortSignal | undefined): Promise<AsyncIterable<Uint8Array>> {
-  const { handle, stats } = await openObjectFile(path)
+export async function readObjectFile(
+  object: ObjectFile,
+  offset: number,
+  end: number,
+  signal: AbortSignal | undefined,
+): Promise<AsyncIterable<Uint8Array>> {
+  const { handle, stats } = await openObjectFile(object)
   await using _ = handle
   const available = Math.min(end, stats.size) - offset
-  if (available > pieceBytes) return { [Symbol.asyncIterator]: () => readPieces(path, offset, end, signal) }
+  if (available > pieceBytes) return { [Symbol.asyncIterator]: () => readPieces(object, offset, end, signal) }
   const piece = available > 0 ? await orCanceled(readFully(handle, offset, available), signal) : undefined
   return once(piece)
 }
@@ -28,8 +39,13 @@ async function* once(piece: Uint8Array | undefined): AsyncGenerator<Uint8Array, 
   if (piece !== undefined && piece.length > 0) yield piece
 }
 
-async function* readPieces(path: string, offset: number, end: number, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
-  const { handle, stats } = await openObjectFile(path)
+async function* readPieces(
+  object: ObjectFile,
+  offset: number,
+  end: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { handle, stats } = await openObjectFile(object)
   const stop = Math.min(end, stats.size)
   const readFrom = (position: number): Promise<Uint8Array> => {
     const reading = readFully(handle, position, Math.min(pieceBytes, stop - position))
@@ -52,17 +68,17 @@ async function* readPieces(path: string, offset: number, end: number, signal: Ab
   }
 }
 
-async function openObjectFile(path: string): Promise<{ handle: FileHandle; stats: Stats }> {
+async function openObjectFile({ path, name }: ObjectFile): Promise<{ handle: FileHandle; stats: Stats }> {
   let handle: FileHandle
   try {
     handle = await open(path, readFlags)
   } catch (error) {
-    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) throw notFound(error)
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) throw notFound(name, error)
     throw error
   }
   try {
     const stats = await handle.stat()
-    if (!stats.isFile()) throw notFound()
+    if (!stats.isFile()) throw notFound(name)
     return { handle, stats }
   } catch (error) {
     await handle.close()
@@ -82,6 +98,6 @@ async function readFully(handle: FileHandle, position: number, length: number): 
   return filled === length ? buffer : buffer.subarray(0, filled)
 }
 
-function notFound(cause?: unknown): BastionError {
-  return new BastionError('target_not_found', 'no object of this name is stored.', { cause })
+function notFound(name: string, cause?: unknown): BastionError {
+  return new BastionError('target_not_found', `There is no object ${name}.`, { cause })
 }
