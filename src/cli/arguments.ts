@@ -1,20 +1,22 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { targetIdentityKey } from '../core/artifact.ts'
 import { BastionError } from '../core/errors.ts'
 import { jobIdSchema, runIdSchema } from '../core/ids.ts'
 import { readAgeIdentities } from '../engine/crypto/age-header.ts'
-import { latestArtifact, listArtifacts } from '../engine/list.ts'
+import { latestArtifact, listArtifacts, type ListedArtifact } from '../engine/list.ts'
 import type { Artifact, ArtifactRef } from '../engine/open-artifact.ts'
 import { openArtifact } from '../engine/open-artifact.ts'
 import { createRetryingTarget } from '../engine/targets/retrying-target.ts'
 import { openTarget } from '../engine/targets/registry.ts'
-import { parseTarget } from '../engine/targets/target-url.ts'
+import { parseTarget, redactTarget } from '../engine/targets/target-url.ts'
 import { sleep } from '../engine/targets/sleep.ts'
 import type { Target } from '../engine/targets/target.ts'
 import { createThrottledTarget } from '../engine/targets/throttled-target.ts'
 import { createTokenBucket } from '../engine/targets/token-bucket.ts'
 import { type BytePath, toBytePath } from '../lib/byte-path.ts'
 import type { CliContext } from './cli-context.ts'
+import { printableText } from './entry-text.ts'
 import { systemClock } from './system-clock.ts'
 
 /**
@@ -28,10 +30,14 @@ export async function targetArgument(text: string, context: CliContext, putBytes
     clock: systemClock,
     sleep,
     random: Math.random,
-    onRetry: ({ doing, error, delayMs }) => context.note(`${error.message} Trying to ${doing} again in ${Math.ceil(delayMs / 1000)} s.\n`),
+    onRetry: ({ doing, error, delayMs }) =>
+      context.note(`${printableText(error.message)} Trying to ${printableText(doing)} again in ${Math.ceil(delayMs / 1000)} s.\n`),
   })
   return Object.assign(target, { [Symbol.asyncDispose]: () => target.close() })
 }
+
+/** Of one job: `TARGET/<job_id>/<run_id>`; the latest of a job or of a target: `TARGET/<job_id>@latest`, `TARGET@latest`. */
+type ArtifactText = { targetText: string; ref: ArtifactRef } | { latestOf: string }
 
 /**
  * Opens `TARGET/<job_id>/<run_id>`, `TARGET/<job_id>@latest` or `TARGET@latest`.
@@ -43,10 +49,10 @@ export async function artifactArgument(
   context: CliContext,
 ): Promise<{ artifact: Artifact; target: Target } & AsyncDisposable> {
   const identities = readIdentities(options.identity, context)
-  const { targetText, jobId, runId } = splitArtifact(text)
-  const target = await targetArgument(targetText, context)
+  const named = parseArtifact(text)
+  const { target, ref } =
+    'latestOf' in named ? await openLatest(named.latestOf, context) : { target: await targetArgument(named.targetText, context), ref: named.ref }
   try {
-    const ref = runId === null ? await findLatest(target, jobId, context.signal) : { jobId: jobId!, runId }
     const artifact = await openArtifact(target, ref, { identities, signal: context.signal })
     return { artifact, target, [Symbol.asyncDispose]: () => target.close() }
   } catch (error) {
@@ -55,30 +61,52 @@ export async function artifactArgument(
   }
 }
 
-function splitArtifact(text: string): { targetText: string; jobId: string | null; runId: string | null } {
-  const latest = /^(.*?)\/?@latest$/s.exec(text)
-  if (latest !== null) {
-    // The last segment may be a job or still part of the target: `findLatest` looks.
-    const path = latest[1] === '' ? '/' : latest[1]!
-    const slash = path.lastIndexOf('/')
-    const name = path.slice(slash + 1)
-    return jobIdSchema.safeParse(name).success && slash >= 0
-      ? { targetText: path, jobId: name, runId: null }
-      : { targetText: path, jobId: null, runId: null }
-  }
-  const match = /^(.*)\/([^/]+)\/([^/]+)\/?$/s.exec(text)
-  if (match === null || !jobIdSchema.safeParse(match[2]).success || !runIdSchema.safeParse(match[3]).success) {
-    throw new BastionError('invalid_spec', `"${text}" names no artifact`, {
-      hint: 'An artifact is TARGET/JOB/RUN as "bastion list TARGET" prints it, or TARGET/JOB@latest.',
+/** @throws invalid_spec */
+function parseArtifact(text: string): ArtifactText {
+  const latest = /^(.*?)\/*@latest$/s.exec(text)?.[1]
+  if (latest !== undefined) return { latestOf: latest === '' && text.startsWith('/') ? '/' : latest }
+  const { parent: jobText, name: runId } = splitLast(text.replace(/\/$/, ''))
+  const { parent: targetText, name: jobId } = splitLast(jobText)
+  if (!jobIdSchema.safeParse(jobId).success || !runIdSchema.safeParse(runId).success) {
+    throw new BastionError('invalid_spec', `"${redactTarget(text)}" names no artifact`, {
+      hint: 'An artifact is TARGET/JOB/RUN, where JOB/RUN is what "bastion list TARGET" prints, or TARGET/JOB@latest.',
     })
   }
-  return { targetText: match[1] === '' ? '/' : match[1]!, jobId: match[2]!, runId: match[3]! }
+  return { targetText, ref: { jobId, runId } }
+}
+
+/** A path's last name and what is before it: the folder where the person stands when nothing is. */
+function splitLast(path: string): { parent: string; name: string } {
+  const slash = path.lastIndexOf('/')
+  const parent = path.slice(0, Math.max(0, slash))
+  return { parent: slash < 0 ? '.' : parent === '' ? '/' : parent, name: path.slice(slash + 1) }
+}
+
+/**
+ * The last name before `@latest` is a job of a target, or the target itself when its identity stands there: no directory of a job has one.
+ * @throws artifact_not_found · invalid_spec when the target holds several jobs and none is named
+ */
+async function openLatest(text: string, context: CliContext): Promise<{ target: Target; ref: ArtifactRef }> {
+  const { parent, name } = splitLast(text)
+  const isTarget = !jobIdSchema.safeParse(name).success || (await holdsIdentity(text, context))
+  const target = await targetArgument(isTarget ? text : parent, context)
+  try {
+    return { target, ref: await findLatest(target, isTarget ? null : name, context.signal) }
+  } catch (error) {
+    await target.close()
+    throw error
+  }
+}
+
+async function holdsIdentity(text: string, context: CliContext): Promise<boolean> {
+  await using target = await targetArgument(text, context)
+  return (await target.stat(targetIdentityKey)) !== null
 }
 
 async function findLatest(target: Target, jobId: string | null, signal: AbortSignal): Promise<ArtifactRef> {
-  const jobs = new Set<string>()
-  for await (const artifact of listArtifacts(target, { signal })) jobs.add(artifact.jobId)
-  const [only, ...others] = [...jobs].filter((job) => jobId === null || job === jobId)
+  const jobs = new Set(jobId === null ? [] : [jobId])
+  if (jobId === null) for await (const artifact of listArtifacts(target, { signal })) jobs.add(artifact.jobId)
+  const [only, ...others] = jobs
   if (others.length > 0) {
     throw new BastionError('invalid_spec', `${target.label} holds artifacts of several jobs: ${[...jobs].join(', ')}`, {
       hint: 'Say which: TARGET/JOB@latest.',
@@ -86,8 +114,24 @@ async function findLatest(target: Target, jobId: string | null, signal: AbortSig
   }
   const latest = only === undefined ? null : await latestArtifact(target, only, signal)
   if (latest === null)
-    throw new BastionError('artifact_not_found', `${target.label} holds no complete artifact${jobId === null ? '' : ` of job ${jobId}`}`)
+    throw new BastionError('artifact_not_found', `${target.label} holds no complete artifact${jobId === null ? '' : ` of a job ${jobId}`}`)
   return latest
+}
+
+/** The artifacts of a target for a command that shows them. @throws invalid_spec · artifact_not_found where neither one nor a target is */
+export async function* listedArtifacts(target: Target, options: { job?: string | undefined }, context: CliContext): AsyncGenerator<ListedArtifact> {
+  const { job } = options
+  if (job !== undefined && !jobIdSchema.safeParse(job).success) throw new BastionError('invalid_spec', `--job: ${job} is no job id`)
+  let found = false
+  for await (const artifact of listArtifacts(target, { signal: context.signal, ...(job === undefined ? {} : { jobId: job }) })) {
+    found = true
+    yield artifact
+  }
+  // An empty answer to a path with a slip in it, or to a disk that is not mounted, would read as "no backups".
+  if (found || (await target.stat(targetIdentityKey)) !== null) return
+  throw new BastionError('artifact_not_found', `${target.label} is no target: it holds no artifacts and no ${targetIdentityKey}`, {
+    hint: 'Check the path, and that its disk is mounted.',
+  })
 }
 
 /** Age identities: a file given by option or in BASTION_IDENTITY, or the identity itself there. @throws invalid_spec */

@@ -1,15 +1,14 @@
-import { Command, CommanderError } from 'commander'
+import { CommanderError } from 'commander'
 import pc from 'picocolors'
 import { setFlagsFromString } from 'node:v8'
 import { BastionError } from '../core/errors.ts'
 import { callerDirectory, type CliContext } from './cli-context.ts'
-import { addBackupCommand } from './commands/backup-command.ts'
 import type { RunCommand } from './commands/command.ts'
-import { addLookCommands } from './commands/look-commands.ts'
-import { addRestoreCommand } from './commands/restore-command.ts'
-import { addVerifyCommand } from './commands/verify-command.ts'
+import { lookCommandNames } from './commands/look-commands.ts'
+import { printableText } from './entry-text.ts'
 import { exitCodeOf, exitCodes } from './exit-code.ts'
-import { version } from './version.ts'
+import { createProgram } from './program.ts'
+import { createStandardOutput } from './standard-output.ts'
 
 // Buffers of frames lie outside the heap and go when the small objects that hold them do: a small young generation lets them go soon.
 setFlagsFromString('--max-semi-space-size=2')
@@ -23,21 +22,19 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     stop.abort(new BastionError('canceled', `interrupted by ${name}`))
   })
 }
-// A reader that has seen enough (`| head`) is no failure of ours.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(exitCodes.ok)
-  throw error
+
+const out = createStandardOutput(process.stdout, () => {
+  // A reader that has seen enough (`| head`) ends what only looks. A backup, a restore and a verification go on to their end, unread.
+  if (lookCommandNames.has(process.argv[2] ?? '')) process.exit(exitCodes.ok)
 })
+// Nobody left to tell.
+process.stderr.on('error', () => {})
 
 const context: CliContext = {
   cwd: callerDirectory(process.env),
   env: process.env,
   signal: stop.signal,
-  out: (text) =>
-    new Promise((resolve) => {
-      if (process.stdout.write(text)) resolve()
-      else process.stdout.once('drain', resolve)
-    }),
+  out,
   note: (text) => void process.stderr.write(text),
   terminalColumns: () => (process.stderr.isTTY ? process.stderr.columns : null),
 }
@@ -46,15 +43,7 @@ const run: RunCommand = async (work) => {
   process.exitCode = await work(context)
 }
 
-const program = new Command('bastion')
-  .description('Backups that stock tools open, honest about what changed while they were read.')
-  .version(version)
-  .showHelpAfterError('("bastion help COMMAND" shows what it takes)')
-  .exitOverride()
-addBackupCommand(program, run)
-addRestoreCommand(program, run)
-addVerifyCommand(program, run)
-addLookCommands(program, run)
+const program = createProgram(run)
 
 try {
   if (process.argv.length <= 2) program.outputHelp()
@@ -64,22 +53,22 @@ try {
     process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
   } else {
     process.exitCode = exitCodeOf(error)
-    tellFailure(error)
+    await tellFailure(error)
   }
 }
 
 /** An expected failure: sentence and next step. Anything else is a bug, shown with its stack. */
-function tellFailure(error: unknown): void {
+async function tellFailure(error: unknown): Promise<void> {
   if (process.argv.includes('--json')) {
     const known = error instanceof BastionError
-    process.stdout.write(
+    await out(
       `${JSON.stringify({ kind: 'error', code: known ? error.code : 'internal', message: error instanceof Error ? error.message : String(error), ...(known ? { hint: error.hint, details: error.details } : {}) })}\n`,
     )
   }
   if (error instanceof BastionError) {
-    process.stderr.write(`${pc.red(`bastion: ${error.message}`)}\n${error.code === 'canceled' ? '' : `${error.hint}\n`}`)
+    context.note(`${pc.red(`bastion: ${printableText(error.message)}`)}\n${error.code === 'canceled' ? '' : `${printableText(error.hint)}\n`}`)
   } else {
-    process.stderr.write(
+    context.note(
       `${pc.red('bastion: internal error, please report it')}\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
     )
   }

@@ -2,7 +2,7 @@ import { closeSync, constants, mkdirSync, openSync } from 'node:fs'
 import { BastionError } from '../core/errors.ts'
 import type { Progress } from '../core/run-event.ts'
 import type { Clock } from '../core/clock.ts'
-import { type BytePath, pathText } from '../lib/byte-path.ts'
+import { pathText } from '../lib/byte-path.ts'
 import type { IndexedEntry } from './formats/entries-index-reader.ts'
 import type { Artifact } from './open-artifact.ts'
 import { createDestination, type Destination } from './restoring/destination.ts'
@@ -10,6 +10,7 @@ import { createEntryExtractor, createExtractPool } from './restoring/extract-ent
 import { extractItemOf } from './restoring/extract-item.ts'
 import type { ConflictPolicy, ExtractItem, ExtractOutcome } from './restoring/extract-protocol.ts'
 import { failureOutcome } from './restoring/failure-outcome.ts'
+import { createLinkPlan } from './restoring/link-plan.ts'
 import { createEntryPlacer, type EntryPlacer } from './restoring/place-entry.ts'
 import type { Selection } from './selection.ts'
 
@@ -96,7 +97,7 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
         report.not_restorable += 1
       } else if (entry.kind === 'hardlink') {
         // The content comes with the first name; when that one is not selected, with this one.
-        const first = item.target === undefined ? null : links.needsContent(item, selection.all) ? await index.find(item.target) : null
+        const first = item.target === undefined ? null : !selection.all && links.needsContent(item.target) ? await index.find(item.target) : null
         if (first?.at !== undefined && !selection.takes(first)) {
           links.standIn(item)
           await extract(extractItemOf(first, item.to), first)
@@ -116,7 +117,7 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
     for (const entry of entries) {
       if ((entry.kind !== 'dir' && entry.kind !== 'hardlink') || !selection.takes(entry)) continue
       const item = extractItemOf(entry)
-      if (entry.kind === 'hardlink' && !links.isPlaced(item)) await restoreLink(item)
+      if (entry.kind === 'hardlink' && !links.isStandIn(item)) await restoreLink(item)
       if (entry.kind === 'dir') finishDirectory(report, placer, item, links.isBlocked(item.to))
     }
   }
@@ -131,43 +132,11 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
       )
       return
     }
-    // The first name was not restored as itself (skipped, or something was in its way): a link would lead to somebody else's content.
+    // No name of it was restored as itself (skipped, or something was in its way): a link would lead to somebody else's content.
     const first = await index.find(item.target!)
     if (first?.at === undefined) return count(item, { kind: 'damaged', message: `${pathText(item.path).text} links to nothing in the artifact` })
     await extract(extractItemOf(first, item.to), first)
     await extractor.drain()
-  }
-}
-
-/** Which hard links become links to what. Remembers only what is out of the ordinary. */
-function createLinkPlan() {
-  /** first names that are elsewhere (renamed) or not there (`null`) */
-  const displaced = new Map<BytePath, BytePath | null>()
-  /** where the first name is not selected: the link that got the content */
-  const standIns = new Map<BytePath, BytePath>()
-  const blocked = new Set<BytePath>()
-
-  return {
-    onOutcome(item: ExtractItem, outcome: ExtractOutcome): void {
-      if (item.kind === 'dir') {
-        if (outcome.kind !== 'done') blocked.add(item.to)
-      } else if (item.kind === 'file' && item.to === item.path) {
-        if (outcome.kind === 'renamed') displaced.set(item.path, outcome.to)
-        else if (outcome.kind !== 'done') displaced.set(item.path, null)
-      }
-    },
-    needsContent: (item: ExtractItem, all: boolean) => !all && !standIns.has(item.target!),
-    standIn(item: ExtractItem): void {
-      standIns.set(item.target!, item.to)
-    },
-    isPlaced: (item: ExtractItem) => standIns.get(item.target!) === item.to,
-    targetOf(item: ExtractItem): BytePath | null {
-      const target = item.target!
-      const standIn = standIns.get(target)
-      if (standIn !== undefined) return standIn
-      return displaced.has(target) ? displaced.get(target)! : target
-    },
-    isBlocked: (path: BytePath) => blocked.has(path),
   }
 }
 

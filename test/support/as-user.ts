@@ -16,13 +16,14 @@ const runner = fileURLToPath(new URL('run-exported.ts', import.meta.url))
 
 /**
  * Calls an exported async function of a module in a process of a user's own, with one argument and a result that go through JSON.
+ * @param argument.folder the user's, where temporary files go too
  * @throws Error with what the process said when it failed
  */
-export async function callAs<Result>(user: User, module: URL, name: string, argument: unknown): Promise<Result> {
+export async function callAs<Result>(user: User, module: URL, name: string, argument: { folder: string }): Promise<Result> {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', runner, fileURLToPath(module), name], {
     ...(isRoot ? user : {}),
     cwd: '/',
-    env: { ...process.env, HOME: '/nonexistent' },
+    env: { ...process.env, TMPDIR: argument.folder },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   child.stdin.end(JSON.stringify(argument))

@@ -10,17 +10,19 @@ import { type Manifest, manifestSchema } from '../../src/core/manifest.ts'
 import { type PipelineSpec, pipelineSpecSchema } from '../../src/core/pipeline-spec.ts'
 import type { Progress, RunEvent } from '../../src/core/run-event.ts'
 import { backup, type BackupOutcome } from '../../src/engine/backup.ts'
-import { writeArchive } from '../../src/engine/formats/archive-v1/archive-writer.ts'
+import { writeArchive } from '../../src/engine/pipeline/write-archive.ts'
 import type { IndexedEntry } from '../../src/engine/formats/entries-index-reader.ts'
 import { type Artifact, type ArtifactRef, openArtifact } from '../../src/engine/open-artifact.ts'
 import type { PackReport } from '../../src/engine/pipeline/source-packer.ts'
 import { createProgressMeter } from '../../src/engine/progress-meter.ts'
 import { restore, type RestoreReport, type RestoreRequest } from '../../src/engine/restore.ts'
 import { selectEntries } from '../../src/engine/selection.ts'
+import { prepareFilesystemSource } from '../../src/engine/sources/filesystem/filesystem-source.ts'
 import type { PreparedSource } from '../../src/engine/sources/source.ts'
 import { storeJson } from '../../src/engine/store-object.ts'
 import type { Target } from '../../src/engine/targets/target.ts'
 import { verify, type VerifyLevel, type VerifyReport } from '../../src/engine/verify.ts'
+import type { BytePath } from '../../src/lib/byte-path.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 const clock = { now: () => Date.now() }
@@ -152,6 +154,25 @@ export async function packPrepared(
   return { target, ref, report, manifest }
 }
 
+/** A source on disk in which a test can do something between an entry being listed and its being packed. */
+export function watchedSource(
+  paths: readonly string[],
+  options: { spec?: Partial<FilesystemSource>; onListed: (path: BytePath) => void; onEnd?: () => void },
+): PreparedSource {
+  const spec = filesystemSourceSchema.parse({ type: 'filesystem', paths, ...options.spec })
+  const prepared = prepareFilesystemSource(spec, { ownDirectories: [] })
+  return {
+    ...prepared,
+    *entries() {
+      for (const item of prepared.entries()) {
+        if ('entry' in item) options.onListed(item.entry.path)
+        yield item
+      }
+      options.onEnd?.()
+    },
+  }
+}
+
 function newRef(): ArtifactRef {
   return { jobId: testJobId, runId: uuidv7(clock.now(), randomBytes(10)) }
 }
@@ -201,18 +222,25 @@ export async function verifyRun(run: StoredRun, level: VerifyLevel = 'full', ide
   })
 }
 
-/** The lines of the index by path; of names that are not UTF-8, by what can be read of them. */
-export async function indexOf(run: StoredRun, identities: readonly string[] = []): Promise<Map<string, IndexedEntry>> {
+/** The entries of the index by their path below `root`, which is '' itself; of names that are not UTF-8, by what can be read of them. */
+export async function entriesBelow(run: StoredRun, root: string, identities: readonly string[] = []): Promise<Map<string, IndexedEntry>> {
   const index = await (await openRun(run, identities)).index()
   const entries = new Map<string, IndexedEntry>()
-  for await (const frame of index.scan()) for (const entry of frame) entries.set(entry.path, entry)
+  for await (const frame of index.scan()) for (const entry of frame) entries.set(entry.path.slice(root.length), entry)
   return entries
 }
 
-/** All objects of a target by key, or those of one directory. */
+/** Waits until nothing written before can be taken for something that may still change within the granularity of its clock. */
+export async function pastClockGranularity(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 30))
+}
+
+/** All objects of a target by key, or those of one directory, in the order of their keys. */
 export async function objectsOf(target: Target, prefix = ''): Promise<Map<string, Buffer>> {
+  const keys: string[] = []
+  for await (const { key } of target.list(prefix, { recursive: true })) keys.push(key)
   const objects = new Map<string, Buffer>()
-  for await (const { key } of target.list(prefix, { recursive: true })) objects.set(key, await objectOf(target, key))
+  for (const key of keys.toSorted()) objects.set(key, await objectOf(target, key))
   return objects
 }
 

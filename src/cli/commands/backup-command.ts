@@ -14,6 +14,7 @@ import { backup, type BackupOutcome } from '../../engine/backup.ts'
 import { artifactName } from '../../engine/list.ts'
 import { targetArgument } from '../arguments.ts'
 import { type CliContext, dataDirectory } from '../cli-context.ts'
+import { printableText } from '../entry-text.ts'
 import { type ExitCode, exitCodes } from '../exit-code.ts'
 import { openKnownTargets } from '../known-targets.ts'
 import { createProgressLine, formatBytes, formatDuration } from '../progress-line.ts'
@@ -105,7 +106,7 @@ async function backupCommand(sources: string[], options: BackupOptions, context:
   const expected = options.newTarget === true ? undefined : known.idOf(target.label)
   const startedMs = systemClock.now()
 
-  mkdirSync(runDirectory, { recursive: true, mode: 0o700 })
+  makeRunDirectory(runDirectory)
   try {
     using line = createProgressLine(context)
     const outcome = await backup(
@@ -148,10 +149,24 @@ async function backupCommand(sources: string[], options: BackupOptions, context:
   }
 }
 
+/** @throws invalid_spec */
+function makeRunDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? 'unknown'
+    throw new BastionError('invalid_spec', `the data directory cannot be used: ${path} could not be made (${reason})`, {
+      cause: error,
+      hint: 'Name another one with --data-dir, or in BASTION_DATA_DIR.',
+    })
+  }
+}
+
 function tell(event: RunEvent, options: BackupOptions, context: CliContext): void {
   // NDJSON is written in order; the pipe's own buffer takes what the reader has not.
   if (options.json === true) void context.out(`${JSON.stringify(event)}\n`)
-  else if (event.level !== 'info' && event.kind !== 'source_consistency' && event.kind !== 'issues') context.note(`${event.kind}: ${event.message}\n`)
+  else if (event.level !== 'info' && event.kind !== 'source_consistency' && event.kind !== 'issues')
+    context.note(`${event.kind}: ${printableText(event.message)}\n`)
 }
 
 function summaryText({ manifest, summary, issues }: BackupOutcome, durationMs: number): string {
@@ -163,11 +178,11 @@ function summaryText({ manifest, summary, issues }: BackupOutcome, durationMs: n
   const changed = consistency.changed_total + consistency.replaced_total + consistency.deleted_total
   if (changed > 0) {
     lines.push(`${changed} files changed while they were read:`)
-    for (const sample of consistency.sample.slice(0, 10)) lines.push(`  /${sample.path} (${sample.reason})`)
+    for (const sample of consistency.sample.slice(0, 10)) lines.push(`  /${printableText(sample.path)} (${sample.reason})`)
   }
   if (issues.total > 0) {
     lines.push(`${issues.total} entries could not be read:`)
-    for (const issue of issues.sample.slice(0, 10)) lines.push(`  /${issue.path}: ${issue.message}`)
+    for (const issue of issues.sample.slice(0, 10)) lines.push(`  /${printableText(issue.path)}: ${printableText(issue.message)}`)
   }
   return `${lines.join('\n')}\n`
 }

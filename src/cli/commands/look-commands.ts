@@ -3,11 +3,11 @@ import { compilePathRules } from '../../core/path-rules.ts'
 import { BastionError } from '../../core/errors.ts'
 import { diffArtifacts } from '../../engine/diff.ts'
 import type { IndexedEntry } from '../../engine/formats/entries-index-reader.ts'
-import { artifactName, listArtifacts } from '../../engine/list.ts'
+import { artifactName } from '../../engine/list.ts'
 import { openArtifact } from '../../engine/open-artifact.ts'
 import { readEntry } from '../../engine/read-entry.ts'
-import { artifactArgument, entryPathArgument, readIdentities, targetArgument } from '../arguments.ts'
-import { entryText, printable } from '../entry-text.ts'
+import { artifactArgument, entryPathArgument, listedArtifacts, readIdentities, targetArgument } from '../arguments.ts'
+import { entryText, printable, printableText } from '../entry-text.ts'
 import { exitCodes } from '../exit-code.ts'
 import { formatBytes } from '../progress-line.ts'
 import type { RunCommand } from './command.ts'
@@ -21,6 +21,9 @@ const identityOption = ['--identity <file>', 'age identity file, for encrypted a
 const jsonOption = ['--json', 'as JSON lines'] as const
 const artifactText = 'TARGET/JOB/RUN, or TARGET/JOB@latest'
 
+/** They change nothing anywhere. */
+export const lookCommandNames: ReadonlySet<string> = new Set(['list', 'ls', 'cat', 'find', 'diff'])
+
 /** The commands that only look: list, ls, cat, find, diff. */
 export function addLookCommands(program: Command, run: RunCommand): void {
   program
@@ -32,10 +35,7 @@ export function addLookCommands(program: Command, run: RunCommand): void {
     .action((name: string, options: LookOptions & { job?: string }) =>
       run(async (context) => {
         await using target = await targetArgument(name, context)
-        for await (const artifact of listArtifacts(target, {
-          signal: context.signal,
-          ...(options.job === undefined ? {} : { jobId: options.job }),
-        })) {
+        for await (const artifact of listedArtifacts(target, options, context)) {
           const { jobId, runId, completed_at, status } = artifact
           if (options.json === true) {
             await context.out(
@@ -48,7 +48,7 @@ export function addLookCommands(program: Command, run: RunCommand): void {
               `${artifactName(artifact)}  ${new Date(completed_at).toISOString()}  ${totals.files} files, ${formatBytes(totals.source_bytes)}, ${formatBytes(totals.stored_bytes)} stored, ${consistency.grade}${lock}\n`,
             )
           } else {
-            await context.out(`${artifactName(artifact)}  DAMAGED: ${artifact.message}\n`)
+            await context.out(`${artifactName(artifact)}  DAMAGED: ${printableText(artifact.message)}\n`)
           }
         }
         return exitCodes.ok
@@ -70,13 +70,14 @@ export function addLookCommands(program: Command, run: RunCommand): void {
         const directory = entryPathArgument(path)
         let shown = 0
         const show = async (entry: IndexedEntry) => {
+          context.signal.throwIfAborted()
           shown += 1
           await context.out(`${options.json === true ? JSON.stringify(plainEntry(entry)) : entryText(entry)}\n`)
         }
         const own = directory === '' ? null : await index.find(directory)
         if (own !== null && own.kind !== 'dir') await show(own)
         else if (options.recursive === true) {
-          for await (const entries of index.scan({ below: directory })) for (const entry of entries) await show(entry)
+          for await (const entries of index.scan({ below: directory, signal: context.signal })) for (const entry of entries) await show(entry)
         } else {
           for await (const entry of index.children(directory)) await show(entry)
         }
@@ -113,11 +114,11 @@ export function addLookCommands(program: Command, run: RunCommand): void {
         const identities = readIdentities(options.identity, context)
         await using target = await targetArgument(name, context)
         let warned = false
-        for await (const listed of listArtifacts(target, { signal: context.signal, ...(options.job === undefined ? {} : { jobId: options.job }) })) {
+        for await (const listed of listedArtifacts(target, options, context)) {
           try {
             const artifact = await openArtifact(target, listed, { identities, signal: context.signal })
             const index = await artifact.index()
-            for await (const entries of index.scan()) {
+            for await (const entries of index.scan({ signal: context.signal })) {
               for (const entry of entries) {
                 if (rules.decide(`/${entry.path}`, entry.kind === 'dir') !== 'skip') continue
                 await context.out(
@@ -131,7 +132,7 @@ export function addLookCommands(program: Command, run: RunCommand): void {
             if (!(error instanceof BastionError) || error.code === 'canceled') throw error
             // The other artifacts can still have it; the exit code says that not all were searched.
             warned = true
-            context.note(`${artifactName(listed)} was not searched: ${error.message}\n`)
+            context.note(`${artifactName(listed)} was not searched: ${printableText(error.message)}\n`)
           }
         }
         return warned ? exitCodes.warnings : exitCodes.ok
@@ -151,6 +152,7 @@ export function addLookCommands(program: Command, run: RunCommand): void {
         await using b = await artifactArgument(after, options, context)
         const signs = { added: '+', removed: '-', changed: '~' }
         for await (const difference of diffArtifacts(a.artifact, b.artifact)) {
+          context.signal.throwIfAborted()
           const { kind, entry } = difference
           const what = kind === 'changed' ? difference.what : []
           if (options.json === true) {

@@ -6,6 +6,7 @@ import type { ConflictPolicy } from '../../engine/restoring/extract-protocol.ts'
 import { selectEntries } from '../../engine/selection.ts'
 import { artifactArgument } from '../arguments.ts'
 import type { CliContext } from '../cli-context.ts'
+import { printableText } from '../entry-text.ts'
 import { type ExitCode, exitCodes } from '../exit-code.ts'
 import { createProgressLine, formatBytes } from '../progress-line.ts'
 import { systemClock } from '../system-clock.ts'
@@ -53,7 +54,8 @@ async function restoreCommand(name: string, options: RestoreOptions, context: Cl
   })
   line[Symbol.dispose]()
   const { restored } = report
-  if (!selection.all && restored.files + restored.dirs + restored.links + restored.others + report.skipped === 0 && problems(report).length === 0) {
+  const met = restored.files + restored.dirs + restored.links + restored.others + report.skipped + report.not_restorable
+  if (!selection.all && met === 0 && problems(report).length === 0) {
     throw new BastionError('entry_not_found', 'nothing in the artifact matches --only')
   }
   if (options.json === true) await context.out(`${JSON.stringify(report)}\n`)
@@ -77,6 +79,6 @@ function reportText(report: RestoreReport): string {
   if (report.conflicts.total > 0) lines.push(`${report.conflicts.total} left as they are, something else is in their way:`)
   if (report.failed.total > 0) lines.push(`${report.failed.total} failed`)
   if (report.damaged.total > 0) lines.push(`${report.damaged.total} damaged in the artifact and not restored`)
-  for (const problem of problems(report)) lines.push(`  ${problem}`)
+  for (const problem of problems(report)) lines.push(`  ${printableText(problem)}`)
   return lines.join('\n')
 }

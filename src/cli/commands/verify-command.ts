@@ -3,6 +3,7 @@ import { BastionError } from '../../core/errors.ts'
 import { verify, type VerifyLevel } from '../../engine/verify.ts'
 import { artifactArgument } from '../arguments.ts'
 import type { CliContext } from '../cli-context.ts'
+import { printableText } from '../entry-text.ts'
 import { type ExitCode, exitCodes } from '../exit-code.ts'
 import { createProgressLine, formatBytes } from '../progress-line.ts'
 import { systemClock } from '../system-clock.ts'
@@ -51,7 +52,7 @@ async function verifyCommand(name: string, options: VerifyOptions, context: CliC
     context.note(
       `${report.ok ? 'ok' : 'NOT OK'}: ${objects.checked} of ${objects.expected} objects, ${entries.checked} of ${entries.expected} entries, ${formatBytes(entries.bytes)} checked\n`,
     )
-    for (const { object, message } of damaged.sample) context.note(`  ${object}: ${message}\n`)
+    for (const { object, message } of damaged.sample) context.note(`  ${printableText(object)}: ${printableText(message)}\n`)
   }
   return report.ok ? exitCodes.ok : exitCodes.failed
 }

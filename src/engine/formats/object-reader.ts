@@ -42,9 +42,13 @@ export function createObjectReader(target: Target, objects: readonly { key: stri
       if (offset < 0 || length < 0 || offset + length > sizeBytes) {
         throw new BastionError('artifact_damaged', `bytes ${offset} to ${offset + length} are asked for, but there are only ${sizeBytes}`)
       }
-      const chunks: Uint8Array[] = []
-      for await (const chunk of stream(offset, offset + length, signal)) chunks.push(chunk)
-      return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
+      const bytes = new Uint8Array(length)
+      let filled = 0
+      for await (const chunk of stream(offset, offset + length, signal)) {
+        bytes.set(chunk, filled)
+        filled += chunk.byteLength
+      }
+      return bytes
     },
   }
 }

@@ -1,14 +1,15 @@
 import { type BigIntStats, lstatSync, readlinkSync, statSync } from 'node:fs'
 import { Blake3Hasher } from '@napi-rs/blake-hash'
 import type { ConsistencyFinding } from '../../core/consistency.ts'
-import type { Grade } from '../../core/grade.ts'
 import { type BytePath, fsPath, pathText } from '../../lib/byte-path.ts'
 import type { UserNames } from '../../lib/user-names.ts'
 import { type TarMember, tarHeaderBound, tarPadding, writeTarHeader } from '../formats/archive-v1/tar-header.ts'
 import { entryLine } from '../formats/entry-line.ts'
+import { fileIdOf } from '../file-id.ts'
 import { deviceOf, metadataOf, permissionBits } from './entry-metadata.ts'
-import type { PackedItem, PackItem } from './pack-protocol.ts'
-import { type FileRef, openFile, readErrorOf, readFully } from './read-file.ts'
+import type { InodeFacts, PackedItem, PackItem } from './pack-protocol.ts'
+import { gradeOf, mustNotSupersede, notStored, replacedFinding } from './packed-item.ts'
+import { type FileRef, isGone, openFile, readErrorOf, readFully } from './read-file.ts'
 
 /** Waits before a file that changed is read again, in milliseconds. */
 const retryWaitsMs = [1, 6, 30, 160, 1000]
@@ -61,6 +62,8 @@ export function createFrameBuilder(frameBytes: number, names: UserNames): FrameB
       if (!('fd' in opened)) return notStored(item, opened.finding, opened.error)
       using source = opened
       const { before } = source
+      const holdsGroup = item.group !== undefined && fileIdOf(before) === item.linkId
+      if (mustNotSupersede(item, holdsGroup)) return notStored(item, replacedFinding(item), null)
       const size = Math.min(Number(before.size), Math.max(item.sizeBytes, frameBytes))
       const metadata = metadataOf(before, names)
       const member: TarMember = { path: item.path, kind: 'file', sizeBytes: size, mode: Number(before.mode) & permissionBits, ...metadata }
@@ -78,7 +81,9 @@ export function createFrameBuilder(frameBytes: number, names: UserNames): FrameB
         const refused = readErrorOf(file, error)
         return notStored(item, refused.finding, refused.error)
       }
-      if (finding !== null && finding.verdict !== 'deleted' && waitToRetry(attempt)) continue
+      // What is gone does not come back, and what has outgrown the frame does not shrink: the settle pass takes it whole.
+      const isWorthWaiting = finding !== null && finding.verdict !== 'deleted' && Number(before.size) === size
+      if (isWorthWaiting && waitToRetry(attempt)) continue
 
       end = dataStart + got
       pad(size - got)
@@ -94,28 +99,27 @@ export function createFrameBuilder(frameBytes: number, names: UserNames): FrameB
         hash,
         mode: Number(before.mode),
         ...metadata,
-        ...(item.group === undefined ? {} : { hardlinkGroup: item.group }),
+        ...(holdsGroup ? { hardlinkGroup: item.group! } : {}),
         grade,
         ...(retried ? { flags: ['retried'] } : {}),
         ...(item.supersedes ? { supersedes: true } : {}),
       })
-      return { line, skip: start, kind: 'file', contentBytes: size, grade, retried, finding, error: null }
+      return { line, skip: start, kind: 'file', contentBytes: size, grade, retried, holdsGroup, finding, error: null }
     }
   }
 
-  function packOther(item: PackItem, stats: BigIntStats, physical: BytePath): PackedItem {
+  /** Everything that has no content of its own. @param link where it points · `device` which one it is */
+  function packOther(item: PackItem, facts: InodeFacts, link?: BytePath, device?: TarMember['device']): PackedItem {
     const start = end
     const { path } = item
-    const metadata = metadataOf(stats, names)
+    const metadata = metadataOf(facts, names)
     const kind = item.kind as TarMember['kind']
-    const link = kind === 'symlink' ? readlinkSync(fsPath(physical), { encoding: 'latin1' }) : kind === 'hardlink' ? item.primary : undefined
-    const device = kind === 'device' ? deviceOf(stats) : undefined
     if (item.kind !== 'socket') {
       const member: TarMember = {
         path,
         kind,
         sizeBytes: 0,
-        mode: Number(stats.mode) & permissionBits,
+        mode: Number(facts.mode) & permissionBits,
         ...metadata,
         ...(link === undefined ? {} : { linkPath: link }),
         ...(device === undefined ? {} : { device }),
@@ -126,7 +130,7 @@ export function createFrameBuilder(frameBytes: number, names: UserNames): FrameB
     const line = entryLine({
       path,
       kind: item.kind,
-      mode: Number(stats.mode),
+      mode: Number(facts.mode),
       ...metadata,
       ...(link === undefined ? {} : { target: link }),
       ...(device === undefined ? {} : { device }),
@@ -141,40 +145,38 @@ export function createFrameBuilder(frameBytes: number, names: UserNames): FrameB
       contentBytes: 0,
       grade: null,
       retried: false,
+      holdsGroup: false,
       finding: null,
       error: null,
     }
+  }
+
+  /** A name of a file that was met under another name before. */
+  function packLink(item: PackItem, stats: BigIntStats, file: FileRef, failed: Map<BytePath, BytePath | null>): PackedItem {
+    // The name may have become another file since it was listed, and the member it would link to may not have been stored.
+    const primary = failed.has(item.primary!) ? failed.get(item.primary!)! : item.primary!
+    if (primary !== null && fileIdOf(stats) === item.linkId) return packOther(item, stats, primary)
+    const packed = packFile({ ...item, kind: 'file', sizeBytes: 0 }, file)
+    if (primary !== null || !packed.holdsGroup) return packed
+    failed.set(item.primary!, item.path)
+    return packed
   }
 
   function packItem(item: PackItem, failed: Map<BytePath, BytePath | null>): PackedItem {
     const physical = item.physical ?? `/${item.path}`
     const file = { path: item.path, physical, followed: item.followed === true, frozen: item.frozen === true }
     if (item.kind === 'file') return packFile(item, file)
+    if (item.inode !== undefined) return packOther(item, item.inode, item.primary)
     try {
       const stats = (file.followed ? statSync : lstatSync)(fsPath(physical), { bigint: true })
-      if (item.kind === 'hardlink') {
-        // The name may have become another file since it was listed, and the member it would link to may not have been stored.
-        const primary = failed.has(item.primary!) ? failed.get(item.primary!)! : item.primary!
-        if (primary === null || `${stats.dev}:${stats.ino}` !== item.linkId) {
-          const { group, ...alone } = item
-          const packed = packFile(
-            { ...alone, ...(primary === null && group !== undefined ? { group } : {}), kind: 'file', sizeBytes: Number(stats.size) },
-            file,
-          )
-          if (primary === null && packed.line !== null) failed.set(item.primary!, item.path)
-          return packed
-        }
-        return packOther({ ...item, primary }, stats, physical)
-      }
-      if (!isStill(item.kind, stats)) {
-        const sample = { path: pathText(item.path).text, reason: 'file_id_changed' as const }
-        return notStored(item, { verdict: 'replaced', sample }, null)
-      }
-      return packOther(item, stats, physical)
+      if (item.kind === 'hardlink') return packLink(item, stats, file, failed)
+      if (!isStill(item.kind, stats)) return notStored(item, replacedFinding(item), null)
+      const link = item.kind === 'symlink' ? readlinkSync(fsPath(physical), { encoding: 'latin1' }) : undefined
+      return packOther(item, stats, link, item.kind === 'device' ? deviceOf(stats) : undefined)
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code === undefined) throw error
-      if (code === 'ENOENT' || code === 'ENOTDIR') {
+      if (isGone(error)) {
         return notStored(item, { verdict: 'deleted', sample: { path: pathText(item.path).text, reason: 'stat_after_missing' } }, null)
       }
       const refused = readErrorOf(item, error)
@@ -188,24 +190,12 @@ export function createFrameBuilder(frameBytes: number, names: UserNames): FrameB
       const failed = new Map<BytePath, BytePath | null>()
       const packed = items.map((item) => {
         const done = packItem(item, failed)
-        if (item.kind === 'file' && item.group !== undefined && done.line === null) failed.set(item.path, null)
+        if (item.kind === 'file' && item.group !== undefined && !done.holdsGroup) failed.set(item.path, null)
         return done
       })
       return { tar: tar.subarray(0, end), items: packed }
     },
   }
-}
-
-/** What the `sizeBytes` stored of a file are worth, by what happened while they were read; fewer read than stored means filled up with zeros. */
-export function gradeOf(frozen: boolean, finding: ConsistencyFinding | null, sizeBytes: number, readBytes: number): Grade {
-  const foundBytes = Math.max(finding?.sample.before?.size_bytes ?? 0, finding?.sample.after?.size_bytes ?? 0)
-  if (readBytes < sizeBytes || (finding?.verdict === 'changed' && foundBytes > sizeBytes)) return 'torn'
-  if (finding !== null) return 'changed'
-  return frozen ? 'atomic_volume' : 'stable'
-}
-
-function notStored(item: PackItem, finding: ConsistencyFinding, error: PackedItem['error']): PackedItem {
-  return { line: null, skip: -1, kind: item.kind, contentBytes: 0, grade: null, retried: false, finding, error }
 }
 
 function isStill(kind: PackItem['kind'], stats: BigIntStats): boolean {

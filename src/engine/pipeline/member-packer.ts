@@ -2,7 +2,7 @@ import type { PackedItem, PackAnswer, PackItem, PackTask } from './pack-protocol
 import { createOrderedLane } from '../../lib/ordered-lane.ts'
 import type { ThreadPool } from '../../lib/thread-pool.ts'
 import type { UserNames } from '../../lib/user-names.ts'
-import type { PayloadWriter } from '../formats/archive-v1/payload-writer.ts'
+import type { PayloadWriter } from './payload-writer.ts'
 import { packLargeFile } from './pack-large-file.ts'
 
 /** Where a member stands: offset of its frame in the zstd stream, tar bytes to skip in it; `null` for entries that are in the index only. */

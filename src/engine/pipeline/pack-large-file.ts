@@ -3,9 +3,10 @@ import type { ConsistencyFinding } from '../../core/consistency.ts'
 import type { UserNames } from '../../lib/user-names.ts'
 import { type TarMember, tarPadding, writeTarHeader } from '../formats/archive-v1/tar-header.ts'
 import { entryLine } from '../formats/entry-line.ts'
+import { fileIdOf } from '../file-id.ts'
 import { metadataOf, permissionBits } from './entry-metadata.ts'
-import { gradeOf } from './frame-builder.ts'
 import type { PackedItem, PackItem } from './pack-protocol.ts'
+import { gradeOf, mustNotSupersede, notStored, replacedFinding } from './packed-item.ts'
 import { openFile, readErrorOf, readFully } from './read-file.ts'
 
 export interface LargeFileContext {
@@ -26,11 +27,11 @@ export async function packLargeFile(item: PackItem, context: LargeFileContext): 
   const { frameBytes, names, signal } = context
   const file = { path: item.path, physical: item.physical ?? `/${item.path}`, followed: item.followed === true, frozen: item.frozen === true }
   const opened = openFile(file)
-  if (!('fd' in opened)) {
-    return { line: null, skip: -1, kind: 'file', contentBytes: 0, grade: null, retried: false, finding: opened.finding, error: opened.error }
-  }
+  if (!('fd' in opened)) return notStored(item, opened.finding, opened.error)
   using source = opened
   const { before } = source
+  const holdsGroup = item.group !== undefined && fileIdOf(before) === item.linkId
+  if (mustNotSupersede(item, holdsGroup)) return notStored(item, replacedFinding(item), null)
   const size = Number(before.size)
   const metadata = metadataOf(before, names)
   const member: TarMember = { path: item.path, kind: 'file', sizeBytes: size, mode: Number(before.mode) & permissionBits, ...metadata }
@@ -73,10 +74,10 @@ export async function packLargeFile(item: PackItem, context: LargeFileContext): 
     hash: hasher.digest('hex'),
     mode: Number(before.mode),
     ...metadata,
-    ...(item.group === undefined ? {} : { hardlinkGroup: item.group }),
+    ...(holdsGroup ? { hardlinkGroup: item.group! } : {}),
     grade,
     ...(failure === null ? {} : { flags: ['read_error'] }),
     ...(item.supersedes ? { supersedes: true } : {}),
   })
-  return { line, skip: 0, kind: 'file', contentBytes: size, grade, retried: false, finding, error: failure?.error ?? null }
+  return { line, skip: 0, kind: 'file', contentBytes: size, grade, retried: false, holdsGroup, finding, error: failure?.error ?? null }
 }

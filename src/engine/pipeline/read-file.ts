@@ -32,10 +32,8 @@ export function openFile(file: FileRef): OpenedFile | OpenRefusal {
   try {
     fd = openSourceFile(file.physical, file.followed)
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ESTALE')
-      return { finding: findingOf(file, 'deleted', 'stat_after_missing'), error: null }
-    if (code === 'ELOOP') return { finding: findingOf(file, 'replaced', 'file_id_changed'), error: null }
+    if (isGone(error)) return { finding: findingOf(file, 'deleted', 'stat_after_missing'), error: null }
+    if ((error as NodeJS.ErrnoException).code === 'ELOOP') return { finding: findingOf(file, 'replaced', 'file_id_changed'), error: null }
     return readErrorOf(file, error)
   }
   const openedAtNs = BigInt(Date.now()) * 1_000_000n
@@ -71,6 +69,12 @@ export function openFile(file: FileRef): OpenedFile | OpenRefusal {
       closeSync(fd)
     },
   }
+}
+
+/** Whether a name that was listed is there no more, or a directory on the way to it. */
+export function isGone(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ENOENT' || code === 'ENOTDIR' || code === 'ESTALE'
 }
 
 /** Reads until `length` bytes are there or the file ends. @throws the system's error */

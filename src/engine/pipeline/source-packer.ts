@@ -1,4 +1,5 @@
 import { addFinding, type ConsistencyFinding, type ConsistencyReport, emptyConsistencyReport } from '../../core/consistency.ts'
+import type { Entry } from '../../core/entry.ts'
 import { BastionError } from '../../core/errors.ts'
 import type { ErrorPolicy } from '../../core/filesystem-source.ts'
 import { type Grade, worseGrade } from '../../core/grade.ts'
@@ -8,8 +9,8 @@ import { closeEntryLine } from '../formats/entry-line.ts'
 import type { SourceEntry, SourceItem } from '../sources/source.ts'
 import { createHardLinkTable } from './hard-link-table.ts'
 import type { MemberPacker, MemberPlace } from './member-packer.ts'
-import type { PackedItem, PackItem } from './pack-protocol.ts'
-import { readErrorOf } from './read-file.ts'
+import type { InodeFacts, PackedItem, PackItem } from './pack-protocol.ts'
+import { isGone, readErrorOf } from './read-file.ts'
 import { type SettleCandidate, settle } from './settle-pass.ts'
 
 export interface Issue {
@@ -101,7 +102,8 @@ export function createSourcePacker(options: {
     countGrade(packed.grade, 1)
     if (packed.finding === null) return
     if (canSettle(packed.finding) && candidates.length < maxSettleCandidates) {
-      candidates.push({ item, finding: packed.finding, grade: packed.grade, contentBytes: packed.contentBytes })
+      const { finding, grade, contentBytes } = packed
+      candidates.push({ item: packed.holdsGroup ? item : aloneOf(item), finding, grade, contentBytes })
     } else {
       addFinding(consistency, packed.finding)
     }
@@ -157,7 +159,7 @@ export function createSourcePacker(options: {
       if ('problem' in sourceItem) {
         const { path, error } = sourceItem.problem
         const refused = readErrorOf({ path }, error)
-        if (error.code === 'ENOENT') {
+        if (isGone(error)) {
           addFinding(consistency, { verdict: 'deleted', sample: { path: pathText(path).text, reason: 'stat_after_missing' } })
         } else {
           addFinding(consistency, refused.finding)
@@ -177,11 +179,26 @@ export function createSourcePacker(options: {
           if (candidate !== null) settling.set(item.path, candidate)
           await send(item)
         },
+        settled: async (item) => {
+          await members.drain()
+          const line = replacements.get(item.path)
+          return line === undefined ? null : inodeOf(line)
+        },
       })
       await members.end()
       for (const candidate of left) addFinding(consistency, candidate.finding)
     },
   }
+}
+
+/** The name as that of a file of its own. */
+function aloneOf({ group: _group, linkId: _linkId, primary: _primary, ...item }: PackItem): PackItem {
+  return item
+}
+
+function inodeOf(line: string): InodeFacts {
+  const { mode, uid, gid, mtime_ns } = JSON.parse(line) as Pick<Entry, 'mode' | 'uid' | 'gid' | 'mtime_ns'>
+  return { mode: BigInt(mode), uid: BigInt(uid), gid: BigInt(gid), mtimeNs: BigInt(mtime_ns) }
 }
 
 function canSettle(finding: ConsistencyFinding): boolean {

@@ -1,22 +1,14 @@
-import { availableParallelism } from 'node:os'
 import { BastionError } from '../../core/errors.ts'
 import { createOrderedLane } from '../../lib/ordered-lane.ts'
-import { createThreadPool, type ThreadPool, threadModule } from '../../lib/thread-pool.ts'
-import { reviveError } from '../thread-errors.ts'
+import { type ThreadPool, threadModule } from '../../lib/thread-pool.ts'
+import { createEngineThreads } from '../engine-threads.ts'
 import type { ExtractAnswer, ExtractItem, ExtractOutcome, ExtractTask, ExtractThreadData } from './extract-protocol.ts'
 import { failureOutcome } from './failure-outcome.ts'
 import type { EntryPlacer } from './place-entry.ts'
 import { frameAt, type Payload, readFrame, streamFile } from './stored-entry.ts'
 
-const maxThreads = 8
-
 export function createExtractPool(workerData: ExtractThreadData): ThreadPool<ExtractTask, ExtractAnswer> {
-  return createThreadPool({
-    module: threadModule(import.meta.url, './extract-worker'),
-    size: Math.min(maxThreads, availableParallelism()),
-    workerData,
-    revive: reviveError,
-  })
+  return createEngineThreads(threadModule(import.meta.url, './extract-worker'), workerData)
 }
 
 /** Checks or restores entries that have a place in the payload, many at a time. */
@@ -42,7 +34,7 @@ export function createEntryExtractor(options: {
   onOutcome: (item: ExtractItem, outcome: ExtractOutcome) => void
 }): EntryExtractor {
   const { payload, pool, placer, signal, onOutcome } = options
-  const lane = createOrderedLane(pool.size * 3)
+  const lane = createOrderedLane(pool.size * 2)
   let frameOffset = -1
   let items: ExtractItem[] = []
   let late: { item: ExtractItem; frameOffset: number }[] = []
@@ -58,7 +50,9 @@ export function createEntryExtractor(options: {
           const frame = frameAt(payload, offset)
           const bytes = await readFrame(payload, frame, signal)
           const plainSize = payload.table.frames.plainSizeOf(frame)
-          const answer = await pool.run({ kind: 'frame', frame: bytes, plainSize, items: batch, restore: placer !== null })
+          const answer = await pool.run({ kind: 'frame', frame: bytes, plainSize, items: batch, restore: placer !== null }, [
+            bytes.buffer as ArrayBuffer,
+          ])
           if (answer.kind !== 'frame') throw new Error(`a frame task was answered with ${answer.kind}`)
           return answer.outcomes
         } catch (error) {

@@ -19,8 +19,12 @@ const hasher = new Blake3Hasher()
 
 answerTasks<ExtractTask, ExtractAnswer>((task) => {
   const plain = decodeFrame(task.frame, task.plainSize)
+  // Freed as soon as it is used, not when the collector gets to it: frames are large and come fast.
+  ;(task.frame.buffer as ArrayBuffer).transfer(0)
   if (task.kind === 'decode') return { answer: { kind: 'decode', plain }, transfer: [plain.buffer as ArrayBuffer] }
-  return { answer: { kind: 'frame', outcomes: task.items.map((item) => handle(item, plain, task.restore)) } }
+  const outcomes = task.items.map((item) => handle(item, plain, task.restore))
+  ;(plain.buffer as ArrayBuffer).transfer(0)
+  return { answer: { kind: 'frame', outcomes } }
 }, packError)
 
 function handle(item: ExtractItem, plain: Uint8Array, restore: boolean): ExtractOutcome {

@@ -76,7 +76,7 @@ export async function streamFile(
     await lane.push(async () => {
       const bytes = await readFrame(payload, frame, signal)
       if (pool === undefined) return decodeFrame(bytes, plainSize)
-      const answer = await pool.run({ kind: 'decode', frame: bytes, plainSize })
+      const answer = await pool.run({ kind: 'decode', frame: bytes, plainSize }, [bytes.buffer as ArrayBuffer])
       if (answer.kind !== 'decode') throw new Error(`a decode task was answered with ${answer.kind}`)
       return answer.plain
     }, takePlain)

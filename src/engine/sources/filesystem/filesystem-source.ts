@@ -39,12 +39,11 @@ const kernelFilesystems = new Set([
  * @throws BastionError source_not_found · invalid_spec for a bad pattern
  */
 export function prepareFilesystemSource(spec: FilesystemSource, options: { ownDirectories: readonly string[] }): PreparedSource {
-  const roots = outermost(spec.paths.map((path) => normalize(toBytePath(path))))
-  for (const root of roots) {
-    if (statSync(fsPath(root), { throwIfNoEntry: false }) === undefined) {
-      throw new BastionError('source_not_found', `the source path ${pathText(root).text} does not exist`)
-    }
+  const paths = spec.paths.map((path) => normalize(toBytePath(path)))
+  for (const path of paths) {
+    if (!mayExist(path)) throw new BastionError('source_not_found', `the source path ${pathText(path).text} does not exist`)
   }
+  const roots = outermost(paths)
   const rules =
     spec.include.length + spec.exclude.length === 0
       ? null
@@ -102,6 +101,15 @@ export function prepareFilesystemSource(spec: FilesystemSource, options: { ownDi
       return [...items.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, item]) => item)
     },
     async [Symbol.asyncDispose]() {},
+  }
+}
+
+/** A path behind a directory that may not be passed is told as unreadable by the walk. */
+function mayExist(path: BytePath): boolean {
+  try {
+    return statSync(fsPath(path), { throwIfNoEntry: false }) !== undefined
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ELOOP'
   }
 }
 

@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync, statSync, type Stats } from 'node:fs'
 import type { PathRules } from '../../../core/path-rules.ts'
 import { type BytePath, fsPath, pathText } from '../../../lib/byte-path.ts'
+import { fileIdOf } from '../../file-id.ts'
 import type { SourceEntry, SourceItem } from '../source.ts'
 
 export interface WalkOptions {
@@ -96,7 +97,11 @@ export function* walkTree(options: WalkOptions): Generator<SourceItem> {
       frozen: place.frozen,
     }
     if (!isDirectory) {
-      if (stats.nlink > 1 && kind === 'file' && options.hardlinkPolicy === 'keep') entry.linkId = linkIdOf(place.physical, stats, followed)
+      // What is read through a link is a copy, whatever other names the file has: nothing could say of the link that it is one of them.
+      if (stats.nlink > 1 && kind === 'file' && !followed && options.hardlinkPolicy === 'keep') {
+        const exact = lstatSync(fsPath(place.physical), { bigint: true, throwIfNoEntry: false })
+        if (exact !== undefined) entry.linkId = fileIdOf(exact)
+      }
       yield { entry }
       return
     }
@@ -138,16 +143,14 @@ function compareBytes(a: BytePath, b: BytePath): number {
 
 /** What is behind a link; `null` for a link to nowhere or back into the way here, which stays a link. */
 function followLink(physical: BytePath, trail: readonly string[]): Stats | null {
-  const stats = statSync(fsPath(physical), { throwIfNoEntry: false })
+  let stats: Stats | undefined
+  try {
+    stats = statSync(fsPath(physical), { throwIfNoEntry: false })
+  } catch {
+    return null // links in a ring, or behind a directory that may not be passed: what is here is the link
+  }
   if (stats === undefined) return null
   return stats.isDirectory() && trail.includes(`${stats.dev}:${stats.ino}`) ? null : stats
-}
-
-function linkIdOf(physical: BytePath, stats: Stats, followed: boolean): string {
-  if (Number.isSafeInteger(stats.ino)) return `${stats.dev}:${stats.ino}`
-  // Two inode numbers above 2^53 can be one as numbers; taking two files for one would lose data.
-  const exact = (followed ? statSync : lstatSync)(fsPath(physical), { bigint: true, throwIfNoEntry: false })
-  return exact === undefined ? physical : `${exact.dev}:${exact.ino}`
 }
 
 function kindOf(stats: Stats): SourceEntry['kind'] {

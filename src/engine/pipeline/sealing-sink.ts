@@ -1,7 +1,7 @@
-import { ageChunkBytes } from '../../crypto/age-stream.ts'
-import { createOrderedLane } from '../../../lib/ordered-lane.ts'
-import type { ThreadPool } from '../../../lib/thread-pool.ts'
-import type { PackAnswer, PackTask } from '../../pipeline/pack-protocol.ts'
+import { ageChunkBytes } from '../crypto/age-stream.ts'
+import { createOrderedLane } from '../../lib/ordered-lane.ts'
+import type { ThreadPool } from '../../lib/thread-pool.ts'
+import type { PackAnswer, PackTask } from './pack-protocol.ts'
 import type { ByteSink } from './parts-writer.ts'
 
 /** Encrypted per task: enough that the message costs nothing beside the work. */

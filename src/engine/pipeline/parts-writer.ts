@@ -1,9 +1,9 @@
 import { Blake3Hasher } from '@napi-rs/blake-hash'
-import { partName } from '../../../core/artifact.ts'
-import { mebibyte } from '../../../core/pipeline-spec.ts'
-import { type ByteChannel, createByteChannel } from '../../../lib/byte-channel.ts'
-import { requireStored } from '../../store-object.ts'
-import type { Target } from '../../targets/target.ts'
+import { partName } from '../../core/artifact.ts'
+import { mebibyte } from '../../core/pipeline-spec.ts'
+import { type ByteChannel, createByteChannel } from '../../lib/byte-channel.ts'
+import { requireStored } from '../store-object.ts'
+import type { Target } from '../targets/target.ts'
 
 /** Bytes written one after the other. */
 export interface ByteSink {

@@ -1,4 +1,4 @@
-import { createSeekTable } from './seek-table.ts'
+import { createSeekTable } from '../formats/archive-v1/seek-table.ts'
 import type { ByteSink } from './parts-writer.ts'
 
 /** The zstd stream of an archive: frames one after the other, then the seek table. */

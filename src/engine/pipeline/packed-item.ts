@@ -1,0 +1,28 @@
+import type { ConsistencyFinding } from '../../core/consistency.ts'
+import type { Grade } from '../../core/grade.ts'
+import { pathText } from '../../lib/byte-path.ts'
+import type { PackedItem, PackItem } from './pack-protocol.ts'
+
+/** What the `sizeBytes` stored of a file are worth, by what happened while they were read; fewer read than stored means filled up with zeros. */
+export function gradeOf(frozen: boolean, finding: ConsistencyFinding | null, sizeBytes: number, readBytes: number): Grade {
+  const foundBytes = Math.max(finding?.sample.before?.size_bytes ?? 0, finding?.sample.after?.size_bytes ?? 0)
+  if (readBytes < sizeBytes || (finding?.verdict === 'changed' && foundBytes > sizeBytes)) return 'torn'
+  if (finding !== null) return 'changed'
+  return frozen ? 'atomic_volume' : 'stable'
+}
+
+export function notStored(item: PackItem, finding: ConsistencyFinding, error: PackedItem['error']): PackedItem {
+  return { line: null, skip: -1, kind: item.kind, contentBytes: 0, grade: null, retried: false, holdsGroup: false, finding, error }
+}
+
+/**
+ * Hard links stored before point to the member that is to be superseded: when its name has become another file since, that one would take the place of theirs.
+ * @param holdsGroup whether the name is still the file it was
+ */
+export function mustNotSupersede(item: PackItem, holdsGroup: boolean): boolean {
+  return item.supersedes === true && item.group !== undefined && !holdsGroup
+}
+
+export function replacedFinding(item: PackItem): ConsistencyFinding {
+  return { verdict: 'replaced', sample: { path: pathText(item.path).text, reason: 'file_id_changed' } }
+}
