@@ -1,11 +1,13 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { BastionError } from '../core/errors.ts'
 
 const knownTargetsSchema = z.record(z.string(), z.string())
 
 /** Which target was found at which place: another one there, or none, means another disk is mounted. Kept in the data directory. */
 export interface KnownTargets {
+  /** @throws invalid_spec when the file is there and cannot be used: then nobody can say that the target is the right one */
   idOf(label: string): string | undefined
   remember(label: string, targetId: string): void
 }
@@ -16,8 +18,16 @@ export function openKnownTargets(dataDirectory: string): KnownTargets {
     try {
       return knownTargetsSchema.parse(JSON.parse(readFileSync(file, 'utf8')))
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {}
-      throw error
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'ENOENT') return {}
+      throw new BastionError(
+        'invalid_spec',
+        `the data directory cannot be used: ${file} cannot be ${code === undefined ? 'understood' : `read (${code})`}`,
+        {
+          cause: error,
+          hint: 'Name another one with --data-dir, or remove the file: it says which targets were used before.',
+        },
+      )
     }
   }
   return {

@@ -1,5 +1,5 @@
 import { parentPort, type Transferable } from 'node:worker_threads'
-import type { ThreadReply } from './thread-pool.ts'
+import { threadIsReady, threadShallEnd, type ThreadReply } from './thread-pool.ts'
 
 /** The thread's side of a {@link createThreadPool}: answers each task with what `handle` returns, moving the listed buffers instead of copying them. */
 export function answerTasks<Task, Answer>(
@@ -8,7 +8,9 @@ export function answerTasks<Task, Answer>(
 ): void {
   const port = parentPort
   if (port === null) throw new Error('this module runs in a worker thread')
-  port.on('message', ({ id, task }: { id: number; task: Task }) => {
+  port.on('message', (message: { id: number; task: Task } | typeof threadShallEnd) => {
+    if (message === threadShallEnd) return port.close()
+    const { id, task } = message
     let reply: ThreadReply<Answer>
     let transfer: Transferable[] | undefined
     try {
@@ -20,4 +22,5 @@ export function answerTasks<Task, Answer>(
     }
     port.postMessage(reply, transfer)
   })
+  port.postMessage(threadIsReady)
 }

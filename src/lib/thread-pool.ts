@@ -1,6 +1,10 @@
+import { setTimeout as after } from 'node:timers/promises'
 import { Worker, type Transferable } from 'node:worker_threads'
 
-/** Worker threads that answer one message with one message. Answers come to the caller that asked, in whatever order they are ready. */
+/**
+ * Worker threads that answer one message with one message. Answers come to the caller that asked, in whatever order they are ready.
+ * Closing gives up what is waiting and lets each thread come to the end of its task.
+ */
 export interface ThreadPool<Task, Answer> extends AsyncDisposable {
   readonly size: number
   /** @throws the error the thread threw, or `Error` when the thread died */
@@ -10,8 +14,18 @@ export interface ThreadPool<Task, Answer> extends AsyncDisposable {
 /** What a thread posts back. `error` is the thrown value, cloned; the pool's `revive` turns it into an error again. */
 export type ThreadReply<Answer> = { id: number; answer: Answer } | { id: number; error: unknown }
 
+/** What a thread posts once, when its modules are loaded. */
+export const threadIsReady = 'ready'
+/** What it is asked to end by. */
+export const threadShallEnd = 'end'
+
+/** A task that takes longer is cut off where it is. */
+const patienceMs = 1000
+
 interface Thread {
   worker: Worker
+  ready: Promise<unknown>
+  ended: Promise<unknown>
   waiting: Map<number, { resolve(answer: unknown): void; reject(error: unknown): void }>
   dead: Error | null
 }
@@ -40,13 +54,16 @@ export function createThreadPool<Task, Answer>(options: {
       workerData: options.workerData,
       resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 4 },
     })
-    const thread: Thread = { worker, waiting: new Map(), dead: null }
+    const ended = new Promise((resolve) => worker.once('exit', resolve))
+    const ready = Promise.race([ended, new Promise((resolve) => worker.once('message', resolve))])
+    const thread: Thread = { worker, ready, ended, waiting: new Map(), dead: null }
     const die = (error: Error) => {
       thread.dead ??= error
       for (const one of thread.waiting.values()) one.reject(error)
       thread.waiting.clear()
     }
-    worker.on('message', (reply: ThreadReply<unknown>) => {
+    worker.on('message', (reply: ThreadReply<unknown> | typeof threadIsReady) => {
+      if (reply === threadIsReady) return
       const one = thread.waiting.get(reply.id)
       thread.waiting.delete(reply.id)
       if ('error' in reply) one?.reject(revive(reply.error))
@@ -84,6 +101,11 @@ export function createThreadPool<Task, Answer>(options: {
         threads.map(async (thread) => {
           for (const one of thread.waiting.values()) one.reject(new Error('the thread pool was closed'))
           thread.waiting.clear()
+          thread.worker.ref()
+          thread.worker.postMessage(threadShallEnd)
+          // Terminated while it loads a native module, a thread takes the whole process with it.
+          await thread.ready
+          await Promise.race([thread.ended, after(patienceMs, undefined, { ref: false })])
           await thread.worker.terminate()
         }),
       )

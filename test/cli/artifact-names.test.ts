@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, renameSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { errorCodeOf } from '../support/bastion-process.ts'
 import { type CliFolder, cliFolder } from '../support/cli-folder.ts'
@@ -19,8 +19,7 @@ beforeAll(async () => {
 })
 afterAll(() => folder[Symbol.asyncDispose]())
 
-const who = async (artifact: string, cwd = folder.path) =>
-  (await folder.ok(['cat', artifact, `${folder.path}/src/who.txt`], { cwd })).stdout
+const who = async (artifact: string, cwd = folder.path) => (await folder.ok(['cat', artifact, `${folder.path}/src/who.txt`], { cwd })).stdout
 
 describe('an artifact is named', () => {
   test('TARGET/JOB/RUN, as backup printed it', async () => {
@@ -85,7 +84,7 @@ describe('a relative path is meant from the folder of the caller', () => {
 test('list shows the artifacts of a target, oldest first, and those of one job when asked', async () => {
   const { stdout } = await folder.ok(['list', 'backups'])
   const lines = stdout.trimEnd().split('\n')
-  expect(lines.map((line) => `backups/${line.split(' ')[0]}`)).toEqual([first, latest])
+  expect(lines.map((line) => `backups/${line.replace(/ .*/, '')}`)).toEqual([first, latest])
   expect(lines[0]).toMatch(/ {2}1 files, 5 B, .* stored, stable$/)
   expect((await folder.ok(['list', 'two-jobs', '--job', 'mail'])).stdout.trimEnd().split('\n')).toHaveLength(1)
 })
@@ -93,7 +92,6 @@ test('list shows the artifacts of a target, oldest first, and those of one job w
 test('a target of which another was known is not written to, until told that it is meant', async () => {
   await folder.backup(['src'], { target: 'disk' })
   mkdirSync(folder.at('disk-of-before'))
-  const { renameSync } = await import('node:fs')
   renameSync(folder.at('disk'), folder.at('disk-of-before', 'disk'))
   const end = await folder.run(['backup', 'src', '--to', 'disk', '--json'])
   expect({ code: end.code, error: errorCodeOf(end) }).toEqual({ code: 1, error: 'target_identity' })

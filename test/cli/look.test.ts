@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { jsonLines } from '../support/bastion-process.ts'
 import { type CliFolder, cliFolder, jsonOf } from '../support/cli-folder.ts'
@@ -20,7 +21,6 @@ beforeAll(async () => {
     .file('gone.txt', 'gone')
     .finish()
   before = await folder.backup(['src'])
-  const { rmSync } = await import('node:fs')
   rmSync(folder.at('src', 'gone.txt'))
   rmSync(folder.at('src', 'a', 'one.txt'))
   folder.tree('src').file('a/one.txt', 'other').file('new.txt', 'new').finish()
@@ -154,14 +154,19 @@ describe('backup', () => {
   })
 
   test('takes and leaves what its patterns say', async () => {
-    const artifact = await folder.backup(['src'], { target: 'some', args: ['--exclude', '*.log', '--exclude', 'a-b', '--include', 'a', '--include', '*name'] })
+    const artifact = await folder.backup(['src'], {
+      target: 'some',
+      args: ['--exclude', '*.log', '--exclude', 'a-b', '--include', 'a', '--include', '*name'],
+    })
     const entries = await paths(['ls', '-r', artifact, source])
     expect(entries).toEqual(['a', 'a/deep', 'a/one.txt', 'first-name', 'second-name'])
   })
 
   test('leaves the target out of a source that contains it', async () => {
     const artifact = await folder.backup(['.'], { target: 'inside' })
-    const coverage = jsonLines((await folder.ok(['list', 'inside', '--json'])).stdout)[0]!['manifest'] as { coverage: { path: string; read: string }[] }
+    const coverage = jsonLines((await folder.ok(['list', 'inside', '--json'])).stdout)[0]!['manifest'] as {
+      coverage: { path: string; read: string }[]
+    }
     expect(coverage.coverage.filter(({ read }) => read === 'own').map((item) => item.path)).toEqual([folder.at('data'), folder.at('inside')])
     expect((await folder.run(['ls', artifact, folder.at('inside')])).code).toBe(1)
   })

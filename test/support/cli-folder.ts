@@ -5,6 +5,8 @@ import { artifactOf, bastion, type BastionOptions, jsonLines, type ProcessEnd, r
 import { type SourceTree, sourceTree } from './source-tree.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
+type ExitingOptions = BastionOptions & { codes?: readonly number[] }
+
 /** A folder to stand in on the command line, with a data directory of its own. */
 export interface CliFolder extends AsyncDisposable {
   readonly path: string
@@ -14,16 +16,19 @@ export interface CliFolder extends AsyncDisposable {
   /** `bastion ARGS…` in this folder, whatever it exits with. */
   run(args: readonly string[], options?: BastionOptions): Promise<ProcessEnd>
   /** As `run`. @throws unless it exits with one of `codes` (0) */
-  ok(args: readonly string[], options?: BastionOptions & { codes?: readonly number[] }): Promise<ProcessEnd>
+  ok(args: readonly string[], options?: ExitingOptions): Promise<ProcessEnd>
   /** Backs `sources` up to `target` as `JOB`. @returns `TARGET/JOB/RUN` */
-  backup(sources: readonly string[], options?: { target?: string; job?: string; args?: readonly string[]; codes?: readonly number[] }): Promise<string>
+  backup(
+    sources: readonly string[],
+    options?: { target?: string; job?: string; args?: readonly string[]; codes?: readonly number[] },
+  ): Promise<string>
   text(...names: string[]): string
 }
 
 export async function cliFolder(): Promise<CliFolder> {
   const folder = await temporaryFolder()
   const at = (...names: string[]) => path.join(folder.path, ...names)
-  const here = <T extends BastionOptions>(options: T): T => ({
+  const here = (options: ExitingOptions): ExitingOptions => ({
     cwd: folder.path,
     ...options,
     env: { BASTION_DATA_DIR: at('data'), NO_COLOR: '1', ...options.env },

@@ -11,6 +11,7 @@ import { type PipelineSpec, pipelineSpecSchema } from '../../src/core/pipeline-s
 import type { Progress, RunEvent } from '../../src/core/run-event.ts'
 import { backup, type BackupOutcome } from '../../src/engine/backup.ts'
 import { writeArchive } from '../../src/engine/pipeline/write-archive.ts'
+import { restoreNotes } from '../../src/engine/formats/archive-v1/restore-notes.ts'
 import type { IndexedEntry } from '../../src/engine/formats/entries-index-reader.ts'
 import { type Artifact, type ArtifactRef, openArtifact } from '../../src/engine/open-artifact.ts'
 import type { PackReport } from '../../src/engine/pipeline/source-packer.ts'
@@ -149,6 +150,7 @@ export async function packPrepared(
     consistency: { grade: report.grade(), ...totals },
   } satisfies Record<keyof Omit<Manifest, 'requires' | 'source' | 'coverage'>, unknown>)
   const { hash } = await storeJson(target, `${prefix}/${objectNames.manifest}`, manifest, signal)
+  await target.put(`${prefix}/${objectNames.restoreNotes}`, Buffer.from(restoreNotes(manifest)))
   const complete: CompleteMarker = { v: 1, run_id: ref.runId, manifest_hash: hash, completed_at: clock.now() }
   await storeJson(target, `${prefix}/${objectNames.complete}`, complete, signal)
   return { target, ref, report, manifest }
@@ -228,6 +230,24 @@ export async function entriesBelow(run: StoredRun, root: string, identities: rea
   const entries = new Map<string, IndexedEntry>()
   for await (const frame of index.scan()) for (const entry of frame) entries.set(entry.path.slice(root.length), entry)
   return entries
+}
+
+/**
+ * A target during whose reception of the payload something happens: `onChunk` is called before each chunk is taken, so while the files whose bytes come
+ * later are being read.
+ */
+export function disturbedTarget(inner: Target, onChunk: (chunkNumber: number) => void): Target {
+  let chunkNumber = 0
+  async function* watched(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of body) {
+      onChunk(chunkNumber++)
+      yield chunk
+    }
+  }
+  return {
+    ...inner,
+    put: (key, body, options) => inner.put(key, key.includes('/payload.part') && !(body instanceof Uint8Array) ? watched(body) : body, options),
+  }
 }
 
 /** Waits until nothing written before can be taken for something that may still change within the granularity of its clock. */

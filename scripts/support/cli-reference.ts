@@ -1,0 +1,112 @@
+import type { Argument, Command, Option } from 'commander'
+import { exitCodes } from '../../src/cli/exit-code.ts'
+import { createProgram } from '../../src/cli/program.ts'
+import { code, markdownTable } from './markdown-table.ts'
+
+const exitCodeMeanings: Record<keyof typeof exitCodes, string> = {
+  ok: 'done',
+  failed: 'failed; for `verify` and `restore --damaged` also: damage was found',
+  usage: 'the command line asks for something that cannot be meant; no artifact was written',
+  warnings:
+    'done, but something deserves a look: `backup` stored an artifact though files changed or could not be read, `restore` left something that was in its way, `find` could not look into every artifact',
+  interrupted: 'stopped by Ctrl-C, SIGTERM or SIGHUP; a backup has removed what it had stored',
+}
+
+/** docs/reference/cli.md */
+export function cliReference(): string {
+  const program = createProgram(async () => {})
+  return `<!-- Made by scripts/docs-reference.mjs from the program itself. Edit src/cli or scripts/support/cli-reference.ts, not this file. -->
+
+# Command line
+
+${program.description()}
+
+In a checkout \`bastion\` is \`npm start --\`: \`npm start -- backup ~/Documents --to ./backups\`. \`bastion help COMMAND\` shows what is below.
+
+${program.commands.map((command) => `- [\`${command.name()}\`](#${command.name()}) ${command.description()}`).join('\n')}
+
+${program.commands.map(commandText).join('\n\n')}
+
+## How things are named
+
+**A target** is the folder or URL that keeps artifacts: \`/backups\`, \`./backups\`, \`file:///backups\`. \`memory:\` forgets everything at the end of the
+process and is for trying things out. \`webdav+https://\`, \`webdav+http://\`, \`s3://\` and \`sftp://\` are refused as \`unsupported\`: they are not there yet.
+
+**An artifact** is \`TARGET/JOB/RUN\`, as \`backup\` prints it; \`list\` prints \`JOB/RUN\`. \`TARGET/JOB@latest\` is the one of a job that was completed last,
+\`TARGET@latest\` the same for a target with one job. Damaged artifacts are never the latest.
+
+**A relative path** is meant from where you stand, also under \`npm start\` (npm tells it in \`INIT_CWD\`).
+
+**A path inside an artifact** is the absolute path of the source, with or without its leading slash. A control character, or a byte that is no UTF-8,
+is written \`\\xNN\`, as \`ls\` and \`find\` print it. A backslash that would read as such is \`\\x5c\`.
+
+**A pattern** (\`--exclude\`, \`--include\`, \`--only\`, \`find\`) is written as in .gitignore and matched on absolute paths. Case counts.
+
+| pattern | matches |
+| --- | --- |
+| \`*.tmp\` | without a slash: any name, at any depth |
+| \`build/out\`, \`a/*.log\` | with a slash inside: relative to each source path; relative to \`/\` for \`--only\` and \`find\` |
+| \`/srv/app/cache\` | with a slash in front: the absolute path |
+| \`cache/\` | with a slash at the end: directories only |
+| \`*\` \`?\` \`[a-z]\` \`[!a]\` \`[[:digit:]]\` | characters of one name, never a slash |
+| \`**\` | as a whole segment: any number of directories, none too; at the end: everything inside |
+| \`\\*\` \`\\!\` | the character itself |
+| \`!keep.tmp\` | in \`--exclude\` only: takes back an earlier one; the last that matches decides |
+
+What matches a directory counts for everything below it. An exclusion goes before an inclusion. A source path itself is never excluded.
+
+## Output
+
+Results go to stdout; messages and the progress line go to stderr. The progress line appears on a terminal only. With \`--json\` stdout holds JSON
+lines and nothing else: one value for \`verify\` and \`restore\`, one for each artifact, entry or difference for \`list\`, \`ls\`, \`find\` and \`diff\`, and for
+\`backup\` every event as it happens, then \`{"kind":"result",…}\`. A failure is \`{"kind":"error","code":…}\`, see [errors](errors.md); a command line that
+is refused before a command begins is told on stderr only.
+Under \`npm start\` add \`--silent\`: \`npm start --silent -- list ./backups --json\`, or npm's own lines come before.
+
+## Exit codes
+
+${markdownTable(
+  ['code', 'meaning'],
+  Object.entries(exitCodes).map(([name, exitCode]) => [String(exitCode), exitCodeMeanings[name as keyof typeof exitCodes]]),
+)}
+
+## Environment
+
+${markdownTable(
+  ['variable', 'meaning'],
+  [
+    [code('BASTION_IDENTITY'), 'the age identity file when `--identity` is not given, or the identity itself (`AGE-SECRET-KEY-1…`)'],
+    [code('BASTION_DATA_DIR'), 'where Bastion keeps its own data when `--data-dir` is not given'],
+    [
+      code('XDG_DATA_HOME'),
+      'without either, the data directory is `bastion` in here; without this too `/var/lib/bastion` for root, else `~/.local/share/bastion`',
+    ],
+    [code('NO_COLOR'), 'no colours'],
+  ],
+)}
+`
+}
+
+function commandText(command: Command): string {
+  const { registeredArguments: args } = command
+  const sections = [`## ${command.name()}`, capitalized(command.description()), `\`\`\`\nbastion ${command.name()} ${command.usage()}\n\`\`\``]
+  if (args.length > 0) sections.push(markdownTable(['argument', 'meaning', 'default'], args.map(argumentRow)))
+  if (command.options.length > 0) sections.push(markdownTable(['option', 'meaning', 'default'], command.options.map(optionRow)))
+  return sections.join('\n\n')
+}
+
+function argumentRow(argument: Argument): string[] {
+  return [code(`${argument.name()}${argument.variadic ? '…' : ''}`), argument.description, defaultText(argument.defaultValue)]
+}
+
+function optionRow(option: Option): string[] {
+  return [code(option.flags), option.description, option.mandatory ? 'required' : defaultText(option.defaultValue)]
+}
+
+function defaultText(value: unknown): string {
+  return typeof value === 'string' ? code(value) : ''
+}
+
+function capitalized(sentence: string): string {
+  return `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}.`
+}
