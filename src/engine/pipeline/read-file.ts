@@ -58,11 +58,13 @@ export function openFile(file: FileRef): OpenedFile | OpenRefusal {
         if (change !== null) throw new BastionError('internal', `${pathText(file.path).text} changed on a frozen source snapshot (${change})`)
         return null
       }
-      if (change !== null) return findingOf(file, 'changed', change, before, after)
+      // Taking a name from a file moves its ctime too: what became of the name says more than that.
+      const isContent = change !== null && (change !== 'mtime_changed' || before.mtimeNs !== after.mtimeNs)
+      if (isContent) return findingOf(file, 'changed', change, before, after)
       const named = (file.followed ? statSync : lstatSync)(fsPath(file.physical), { bigint: true, throwIfNoEntry: false })
       if (named === undefined) return findingOf(file, 'deleted', 'stat_after_missing', before)
       if (!isSameFile(before, named)) return findingOf(file, 'replaced', 'file_id_changed', before, named)
-      if (isWithinGranularity(before, openedAtNs)) return findingOf(file, 'changed', 'mtime_changed', before, after)
+      if (change !== null || isWithinGranularity(before, openedAtNs)) return findingOf(file, 'changed', 'mtime_changed', before, after)
       return null
     },
     [Symbol.dispose]() {

@@ -11,6 +11,8 @@ export interface SettleCandidate {
   contentBytes: number
 }
 
+/** More than the granularity of file times: what was written last before the pass can then be told from what is written in it. */
+const pauseMs = 20
 const shareOfSource = 0.05
 const leastBytes = 64 * mebibyte
 
@@ -38,6 +40,7 @@ export async function settle(
 
   const groups = new Set(chosen.flatMap((candidate) => candidate.item.group ?? []))
   const links = groups.size === 0 ? new Map<string, PackItem[]>() : await context.groupLinks(groups)
+  await new Promise((resolve) => setTimeout(resolve, pauseMs))
   for (const candidate of chosen) {
     const { item } = candidate
     await context.pack({ ...item, kind: 'file', sizeBytes: bytesOf(candidate), supersedes: true }, candidate)
