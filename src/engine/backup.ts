@@ -176,7 +176,7 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
     }
   } catch (error) {
     await removePartialRun(target, prefix, emit)
-    throw signal.aborted ? canceled(signal) : error
+    throw signal.aborted ? canceled(signal) : ownDiskError(error, context.runDirectory)
   }
 }
 
@@ -220,4 +220,13 @@ function withoutReason({ reason: _reason, units: _units, ...rest }: SnapshotSumm
 
 function canceled(signal: AbortSignal): BastionError {
   return signal.reason instanceof BastionError ? signal.reason : new BastionError('canceled', 'the backup was canceled', { cause: signal.reason })
+}
+
+/** Sources and targets tell their own failures; what else a file call failed at is the run directory, where the entries index is spilled. */
+function ownDiskError(error: unknown, runDirectory: string): unknown {
+  if (error instanceof BastionError || !(error instanceof Error) || !('syscall' in error)) return error
+  return new BastionError('internal', `the run directory ${runDirectory} cannot be written: ${error.message}`, {
+    cause: error,
+    hint: 'Free some space there, or let --data-dir name another place. Nothing is wrong with the source or the target.',
+  })
 }

@@ -5,6 +5,7 @@ import { BastionError, hasCode } from '../core/errors.ts'
 import { type Manifest, manifestSchema } from '../core/manifest.ts'
 import { openAgeRange } from './crypto/age-range-reader.ts'
 import { decodeSeekTable, type SeekTable, seekTableFooterBytes, seekTableSize } from './formats/archive-v1/seek-table.ts'
+import { findFrames } from './formats/archive-v1/find-frames.ts'
 import { type EntriesIndex, openEntriesIndex } from './formats/entries-index-reader.ts'
 import { createObjectReader } from './formats/object-reader.ts'
 import type { RangeReader } from './formats/range-reader.ts'
@@ -25,7 +26,14 @@ export interface Artifact {
   readonly stored: RangeReader
   index(): Promise<EntriesIndex>
   /** The zstd stream of the payload, and where its frames are. */
-  payload(): Promise<{ reader: RangeReader; table: SeekTable }>
+  payload(): Promise<OpenPayload>
+  /** As `payload`; where the table of frames is lost, those are looked for from the beginning on. For what is whole of a damaged artifact. */
+  salvagedPayload(): Promise<OpenPayload>
+}
+
+export interface OpenPayload {
+  reader: RangeReader
+  table: SeekTable
 }
 
 /** No manifest or marker of ours comes near it. */
@@ -65,6 +73,11 @@ export async function openArtifact(
     target,
     manifest.artifacts.map((part) => ({ key: `${prefix}/${part.name}`, size: part.size })),
   )
+  const clearPayload = once(() => clear(stored))
+  const payload = once(async () => {
+    const reader = await clearPayload()
+    return { reader, table: await readSeekTable(reader, signal) }
+  })
   return {
     prefix,
     manifest,
@@ -75,10 +88,16 @@ export async function openArtifact(
       const { name, size, count } = manifest.entry_index
       return openEntriesIndex(await clear(createObjectReader(target, [{ key: `${prefix}/${name}`, size }])), { count })
     }),
-    payload: once(async () => {
-      const reader = await clear(stored)
-      return { reader, table: await readSeekTable(reader, signal) }
-    }),
+    payload,
+    async salvagedPayload() {
+      try {
+        return await payload()
+      } catch (error) {
+        if (!hasCode(error, 'artifact_damaged')) throw error
+        const reader = await clearPayload()
+        return { reader, table: await findFrames(reader, signal) }
+      }
+    },
   }
 }
 

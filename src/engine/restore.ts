@@ -54,7 +54,7 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
   const owners = process.getuid?.() === 0
   const report = emptyReport(owners)
   const index = await artifact.index()
-  const payload = await artifact.payload()
+  const payload = await (request.damaged ? artifact.salvagedPayload() : artifact.payload())
   using root = openRoot(request.destination)
   using destination = createDestination(root.fd)
   const placer = createEntryPlacer(destination, { conflict, owners })
@@ -67,6 +67,7 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
     links.onOutcome(item, outcome)
     countOutcome(report, item, outcome)
     if (outcome.kind === 'damaged' && !request.damaged) throw new BastionError('artifact_damaged', outcome.message)
+    if (outcome.kind === 'conflict' && conflict === 'fail') throw new BastionError('restore_conflict', outcome.message)
     const now = clock.now()
     if (now - toldMs < progressIntervalMs) return
     toldMs = now

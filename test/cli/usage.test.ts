@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { errorCodeOf } from '../support/bastion-process.ts'
-import { type CliFolder, cliFolder } from '../support/cli-folder.ts'
+import { type CliFolder, cliFolder, filesBelow } from '../support/cli-folder.ts'
 
 let folder: CliFolder
 beforeAll(async () => {
@@ -60,8 +60,7 @@ describe('a command line that cannot be meant is refused with 2, and nothing is 
     const { code, stdout, stderr } = await folder.run(args)
     expect(stderr).toContain(message)
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
-    const found = await folder.run(['list', 'refused'])
-    expect(found.stdout).toBe('')
+    for (const target of ['refused', 'host:folder']) expect(['', 'bastion-target.json']).toContain((await filesBelow(folder.at(target))).join())
   })
 
   test('a recipient with a wrong letter is found out before a job has an artifact', async () => {

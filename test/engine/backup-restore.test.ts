@@ -1,5 +1,17 @@
 import { spawnSync } from 'node:child_process'
-import { constants, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  constants,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -112,13 +124,25 @@ describe('the comparer that is the judge here', () => {
   test('finds what differs, each of it', () => {
     const [left, right] = ['left', 'right'].map((name) => sourceTree(path.join(work.path, `compare-${name}`)))
     for (const tree of [left!, right!]) {
-      tree.file('content', 'a').file('mode', '').file('time', '').file('only here', '').symlink('target', 'a').file('kind', '').file('one', '').file('size', 'x')
+      tree
+        .file('content', 'a')
+        .file('mode', '')
+        .file('time', '')
+        .file('only here', '')
+        .symlink('target', 'a')
+        .file('kind', '')
+        .file('one', '')
+        .file('size', 'x')
     }
     left!.link('two', 'one').dir('deep/er').finish()
     right!.file('two', '').dir('deep/er').finish()
     writeFileSync(right!.at('content'), 'b')
     right!.finish()
-    sourceTree(right!.root).file('mode', '', { mode: 0o600 }).file('time', '', { mtimeNs: longAgoNs + 1n }).file('size', 'xx').finish()
+    sourceTree(right!.root)
+      .file('mode', '', { mode: 0o600 })
+      .file('time', '', { mtimeNs: longAgoNs + 1n })
+      .file('size', 'xx')
+      .finish()
     unlinkSync(right!.at('target'))
     unlinkSync(right!.at('kind'))
     sourceTree(right!.root).symlink('target', 'b').dir('kind').finish()
@@ -156,7 +180,13 @@ describe('hard links', () => {
   })
 
   test('restored without the first name are one file again, under the first of the names that are wanted', async () => {
-    const tree = sourceTree(path.join(folder(), 'source')).file('a', 'content').link('b', 'a').link('c/d', 'a').link('c/e', 'a').file('z', '').finish()
+    const tree = sourceTree(path.join(folder(), 'source'))
+      .file('a', 'content')
+      .link('b', 'a')
+      .link('c/d', 'a')
+      .link('c/e', 'a')
+      .file('z', '')
+      .finish()
     const run = await runBackup({ target: createMemoryTarget(), sources: [tree.root] })
     const into = folder()
     const report = await restoreRun(run, into, { only: [`${tree.root}/b`, `${tree.root}/c`] })
@@ -373,7 +403,9 @@ describe('source paths', () => {
         expect((await entriesBelow(run, tree.root)).get('mounted')).toMatchObject({ kind: 'dir', mode: lstatSync(mountPoint).mode })
         const covered = run.outcome.summary.filesystem.coverage.find((item) => item.path === mountPoint)
         expect(covered).toMatchObject(
-          one_file_system ? { read: 'excluded', reason: 'one_file_system', unit: 'tmpfs:bastion-test' } : { read: 'live', unit: 'tmpfs:bastion-test' },
+          one_file_system
+            ? { read: 'excluded', reason: 'one_file_system', unit: 'tmpfs:bastion-test' }
+            : { read: 'live', unit: 'tmpfs:bastion-test' },
         )
       }
     } finally {
@@ -385,7 +417,8 @@ describe('source paths', () => {
 describe('selection', () => {
   test('include and exclude decide what is stored, and directories that only lead to it are stored too', async () => {
     const tree = sourceTree(path.join(folder(), 'source'))
-    for (const name of ['keep/a.txt', 'keep/a.tmp', 'keep/cache/b.txt', 'keep/deep/er/c.txt', 'drop/d.md', 'top.txt', 'keep/cache.txt']) tree.file(name, name)
+    for (const name of ['keep/a.txt', 'keep/a.tmp', 'keep/cache/b.txt', 'keep/deep/er/c.txt', 'drop/d.md', 'top.txt', 'keep/cache.txt'])
+      tree.file(name, name)
     tree.finish()
     const run = await runBackup({
       target: createMemoryTarget(),
@@ -472,19 +505,22 @@ describe('special files', () => {
 describe('parts', () => {
   const { part_size_bytes: partSizeBytes } = smallPipeline
 
-  test.each([1, partSizeBytes - 1, partSizeBytes, partSizeBytes + 1, 2 * partSizeBytes])('a stream of %i bytes is cut into full parts and a last one', async (size) => {
-    const target = createMemoryTarget()
-    const { signal } = new AbortController()
-    const writer = createPartsWriter({ target, prefix: 'run', partSizeBytes, signal, onPart: () => {} })
-    const bytes = sampleBytes(size)
-    for (let at = 0; at < size; at += 100_001) await writer.write(bytes.subarray(at, at + 100_001))
-    await writer.end()
-    const objects = [...(await objectsOf(target)).values()]
-    expect(objects.map((part) => part.length)).toEqual(writer.parts.map((part) => part.size))
-    expect(objects.slice(0, -1).every((part) => part.length === partSizeBytes)).toBe(true)
-    expect(objects.at(-1)!.length).toBeGreaterThan(0)
-    expect(Buffer.concat(objects).equals(bytes)).toBe(true)
-  })
+  test.each([1, partSizeBytes - 1, partSizeBytes, partSizeBytes + 1, 2 * partSizeBytes])(
+    'a stream of %i bytes is cut into full parts and a last one',
+    async (size) => {
+      const target = createMemoryTarget()
+      const { signal } = new AbortController()
+      const writer = createPartsWriter({ target, prefix: 'run', partSizeBytes, signal, onPart: () => {} })
+      const bytes = sampleBytes(size)
+      for (let at = 0; at < size; at += 100_001) await writer.write(bytes.subarray(at, at + 100_001))
+      await writer.end()
+      const objects = [...(await objectsOf(target)).values()]
+      expect(objects.map((part) => part.length)).toEqual(writer.parts.map((part) => part.size))
+      expect(objects.slice(0, -1).every((part) => part.length === partSizeBytes)).toBe(true)
+      expect(objects.at(-1)!.length).toBeGreaterThan(0)
+      expect(Buffer.concat(objects).equals(bytes)).toBe(true)
+    },
+  )
 
   test('are the bytes of one stream, whatever their size', async () => {
     const tree = sourceTree(path.join(folder(), 'source')).file('a', 3_000_000).file('b', 'b').finish()

@@ -1,5 +1,6 @@
 import { linkSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { generateAgeKeyPair } from '../../src/lib/age-keys.ts'
 import { artifactOf, bastion, jsonLines, readPeakBytes } from '../support/bastion-process.ts'
@@ -21,7 +22,7 @@ interface Corpus {
   commands: readonly Command[]
 }
 
-type Command = 'backup' | 'verify' | 'restore' | 'encrypted backup' | 'encrypted restore'
+type Command = `${'' | 'encrypted '}${'backup' | 'verify' | 'restore'}`
 
 export async function prove(report: ProofReport, scale: Scale): Promise<void> {
   const rows: (string | number)[][] = []
@@ -30,25 +31,27 @@ export async function prove(report: ProofReport, scale: Scale): Promise<void> {
     await using folder = await temporaryFolder()
     rows.push(...(await measure(corpus, folder.path)))
   }
-  report.line('The peak of the resident set (VmHWM) of the whole process, its threads and Node.js itself included.')
+  report.line(
+    `The peak of the resident set (VmHWM) of the whole process, Node.js itself and its threads included; the machine gives it ${availableParallelism()} to pack or unpack with.`,
+  )
   report.table(['source', 'command', 'entries', 'content MiB', 's', 'peak MiB'], rows)
   const peaks = rows.map((row) => Number(row.at(-1)))
   report.check('each stays below 400 MiB', Math.max(...peaks) * mebibyte < limitBytes, `at most ${Math.max(...peaks)} MiB`)
 }
 
 function corpora(scale: Scale): Corpus[] {
-  const [many, large, slow, linked] = scale === 'full' ? [1_000_000, 8 * 1024, 4 * 1024, 300_000] : [20_000, 512, 400, 10_000]
+  const [many, large, slow, linked] = scale === 'full' ? [1_000_000, 8 * 1024, 4 * 1024, 300_000] : [10_000, 384, 192, 5_000]
   const small = (random: number) => Math.floor(random * 4096)
   return [
     {
       name: `${many} small files`,
       write: (folder) => void writeManyFiles(folder, { count: many, perDirectory: 1000, sizeBytes: small }),
-      commands: ['backup', 'verify', 'restore', 'encrypted backup', 'encrypted restore'],
+      commands: ['backup', 'verify', 'restore', 'encrypted backup', 'encrypted verify'],
     },
     {
       name: `${many} names in one directory`,
       write: (folder) => void writeManyFiles(folder, { count: many, perDirectory: many, sizeBytes: () => 0 }),
-      commands: ['backup', 'restore'],
+      commands: ['backup', 'verify'],
     },
     {
       name: `${linked} files, each with another name outside`,

@@ -32,6 +32,6 @@ export async function callAs<Result>(user: User, module: URL, name: string, argu
     child.on('close', resolve)
   })
   const [status, stdout, stderr] = await Promise.all([ended, text(child.stdout), text(child.stderr)])
-  if (status !== 0) throw new Error(`${name} as ${user.uid} ended with ${status}: ${stderr}`)
+  if (status !== 0) throw new Error(`${name} as ${user.uid} ended with ${String(status)}: ${stderr}`)
   return JSON.parse(stdout) as Result
 }

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
-import { mkdir, readdir } from 'node:fs/promises'
+import { existsSync, readFileSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { artifactOf, bastion, type BastionOptions, jsonLines, type ProcessEnd, runBastion } from './bastion-process.ts'
 import { type SourceTree, sourceTree } from './source-tree.ts'
@@ -55,9 +55,9 @@ export function jsonOf(end: ProcessEnd): Record<string, unknown> {
   return value
 }
 
-/** The names below a directory that are no directories, in order. */
+/** The names below a directory that are no directories, in order; none where it is not there. */
 export async function filesBelow(directory: string): Promise<string[]> {
-  await mkdir(directory, { recursive: true })
+  if (!existsSync(directory)) return []
   const entries = await readdir(directory, { recursive: true, withFileTypes: true })
   return entries
     .filter((entry) => !entry.isDirectory())
