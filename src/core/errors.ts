@@ -5,7 +5,7 @@
 export const errorCodes = {
   snapshot_unavailable: {
     retryable: false,
-    hint: 'Run "bastion snapshot probe PATH" to see which provider could freeze this path and what it needs.',
+    hint: 'Use --snapshot auto to read the files live, with the consistency checks.',
   },
   source_not_found: { retryable: false, hint: 'Check that the source path exists on this machine and that its disk is mounted.' },
   source_suspicious: { retryable: false, hint: 'Compare the source with the last accepted run before you accept the new normal.' },
@@ -18,7 +18,7 @@ export const errorCodes = {
   target_unreachable: { retryable: true, hint: 'The target did not answer. Check the network, the address and that the server runs.' },
   target_timeout: { retryable: true, hint: 'The target answered too slowly. Check its load and the network.' },
   target_rate_limited: { retryable: true, hint: 'The target asked for fewer requests. Set a request limit, or try later.' },
-  target_rejected: { retryable: false, hint: 'The target refused what was sent. "bastion target check" shows what it can do.' },
+  target_rejected: { retryable: false, hint: 'The target refused what was sent; the message says what it cannot hold.' },
   target_not_found: { retryable: false, hint: 'Nothing is stored under this name. "bastion list TARGET" shows what is there.' },
   artifact_not_found: { retryable: false, hint: '"bastion list TARGET" shows the complete artifacts of a target.' },
   artifact_damaged: { retryable: false, hint: 'Restore an older artifact, or add --damaged to get what is still whole.' },

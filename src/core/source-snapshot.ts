@@ -1,7 +1,6 @@
 import { z } from 'zod'
 
 export const snapshotModeSchema = z.enum(['auto', 'off', 'required'])
-export type SnapshotMode = z.infer<typeof snapshotModeSchema>
 
 /** What became of the source snapshot of a run: run summary `filesystem.snapshot`. */
 export const snapshotSummarySchema = z.object({

@@ -9,7 +9,7 @@ import { errorCodes } from '../../src/core/errors.ts'
 const root = path.join(import.meta.dirname, '..', '..')
 const pages = referencePages()
 
-test.each([...pages])('%s says what the code says; when it does not, run: node scripts/docs-reference.mjs', (file, text) => {
+test.each([...pages])('%s says what the code says; when it does not, run: npm run docs:reference', (file, text) => {
   expect(readFileSync(path.join(root, file), 'utf8')).toBe(text)
 })
 

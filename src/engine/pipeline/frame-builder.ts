@@ -24,7 +24,7 @@ export interface FrameBuilder {
 /**
  * Makes the tar bytes of one frame from whole entries, in a worker thread: stat, open, header, read, hash, compare. A file that changed while it was read is read
  * again over its own bytes, so its header and its content are of one state.
- * @param frameBytes nominal size of a frame; what a file has grown beyond it is cut
+ * @param frameBytes nominal size of a frame; what files have grown beyond it since they were listed is cut
  */
 export function createFrameBuilder(frameBytes: number, names: UserNames): FrameBuilder {
   const hasher = new Blake3Hasher()
@@ -64,7 +64,7 @@ export function createFrameBuilder(frameBytes: number, names: UserNames): FrameB
       const { before } = source
       const holdsGroup = item.group !== undefined && fileIdOf(before) === item.linkId
       if (mustNotSupersede(item, holdsGroup)) return notStored(item, replacedFinding(item), null)
-      const size = Math.min(Number(before.size), Math.max(item.sizeBytes, frameBytes))
+      const size = Math.min(Number(before.size), Math.max(item.sizeBytes, frameBytes - start))
       const metadata = metadataOf(before, names)
       const member: TarMember = { path: item.path, kind: 'file', sizeBytes: size, mode: Number(before.mode) & permissionBits, ...metadata }
       reserve(tarHeaderBound(member) + size + 512)
