@@ -52,7 +52,7 @@ async function main(): Promise<void> {
   process.stdout.write(`${asText(resultTable(results))}\n\n`)
   for (const verdict of verdicts(results)) process.stdout.write(`${verdict.holds ? 'reached' : 'missed '}  ${verdictText(verdict)}\n`)
   for (const check of checks.filter((each) => each.difference !== null)) {
-    note(`${check.corpus}: ${check.what} did not come back: ${check.difference}`)
+    note(`${check.corpus}: ${check.what} did not come back: ${check.difference ?? 'unknown'}`)
     process.exitCode = 1
   }
   if (values.json !== undefined) {

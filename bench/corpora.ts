@@ -172,5 +172,5 @@ function createNoise(number: number): Pick<TextSource, 'fill'> {
   key.writeUInt32BE(number, 4)
   const cipher = createCipheriv('aes-128-ctr', key, Buffer.alloc(16))
   const zeros = Buffer.alloc(512 * kibibyte)
-  return { fill: (bytes) => void bytes.set(cipher.update(zeros.subarray(0, bytes.length))) }
+  return { fill: (bytes) => bytes.set(cipher.update(zeros.subarray(0, bytes.length))) }
 }

@@ -86,7 +86,7 @@ async function undisturbed(place: Place, mode: Mode): Promise<Duration> {
   await newRun(measured, [], running)
   const startMs = performance.now() - startedAt
   const { code, stdout, stderr, durationMs } = await running.ended
-  if (code !== 0) throw new Error(`a run that nobody disturbs ends with ${code}: ${stdout}${stderr}`)
+  if (code !== 0) throw new Error(`a run that nobody disturbs ends with ${String(code)}: ${stdout}${stderr}`)
   await rm(measured.target, { recursive: true })
   return { startMs, storeMs: durationMs - startMs }
 }
@@ -111,7 +111,7 @@ async function proveKills(
   async function kill(mode: Mode, moment: string, wait: (running: RunningProcess, before: readonly string[]) => Promise<unknown>): Promise<void> {
     const { killed, seen } = await killWhen(place, mode, moment, wait)
     remains.push(killed)
-    if (killed.stage === 'complete') complete.add(`${job}/${killed.runId}`)
+    if (killed.stage === 'complete') complete.add(`${job}/${String(killed.runId)}`)
     const found = [...seen, ...(await checkRemains(place, killed, complete))]
     wrong.push(...found.map((what) => `kill ${remains.length} (${mode}, ${moment}): ${what}`))
   }
@@ -220,7 +220,8 @@ async function checkRemains(place: Place, { mode, stage, runId }: Remains, compl
       ['restore', folder, '--to', into],
     ]) {
       const end = await runBastion([...command, ...identity, '--json'])
-      if (end.code !== 1 || errorCodeOf(end) !== 'artifact_not_found') wrong.push(`${command[0]} of it: ${end.code} ${end.stdout}${end.stderr}`)
+      if (end.code !== 1 || errorCodeOf(end) !== 'artifact_not_found')
+        wrong.push(`${command[0]} of it: ${String(end.code)} ${end.stdout}${end.stderr}`)
     }
     if ((await filesBelow(into)).length > 0) wrong.push('something was restored of it')
     return wrong
@@ -233,7 +234,7 @@ async function checkWhole(place: Place, folder: string, mode: Mode): Promise<str
   const wrong: string[] = []
   const identity = mode === 'encrypted' ? ['--identity', place.identityFile] : []
   const verified = await runBastion(['verify', folder, '--level', 'full', ...identity])
-  if (verified.code !== 0) wrong.push(`verify: ${verified.code} ${verified.stderr}`)
+  if (verified.code !== 0) wrong.push(`verify: ${String(verified.code)} ${verified.stderr}`)
   const into = path.join(place.folder, 'stock')
   try {
     stockRestore(folder, into, mode === 'encrypted' ? { identity: place.identity } : {})
@@ -293,7 +294,8 @@ async function proveInterrupts(
       tookMs.push(performance.now() - signalledAt)
       partsBegun.push(begun)
       const left = await readdir(folder).catch(() => null)
-      if (end.code !== 130 || errorCodeOf(end) !== 'canceled') wrong.push(`${signal} ${mode}: ${end.code ?? end.signal} ${end.stderr.slice(0, 500)}`)
+      if (end.code !== 130 || errorCodeOf(end) !== 'canceled')
+        wrong.push(`${signal} ${mode}: ${String(end.code ?? end.signal)} ${end.stderr.slice(0, 500)}`)
       if (left !== null) wrong.push(`${signal} ${mode}: ${left.length} files are left, such as ${left.slice(0, 3).join()}`)
       const runDirectories = await readdir(path.join(place.dataDir, 'runs'))
       if (runDirectories.includes(runId)) wrong.push(`${signal} ${mode}: the run directory is left`)

@@ -53,7 +53,7 @@ export function runBastion(args: readonly string[], options: BastionOptions = {}
 export async function bastion(args: readonly string[], options: BastionOptions & { codes?: readonly number[] } = {}): Promise<ProcessEnd> {
   const end = await runBastion(args, options)
   if (end.code === null || !(options.codes ?? [0]).includes(end.code)) {
-    throw new Error(`bastion ${args.join(' ')}: ${end.code ?? end.signal}\n${end.stdout}${end.stderr}`)
+    throw new Error(`bastion ${args.join(' ')}: ${String(end.code ?? end.signal)}\n${end.stdout}${end.stderr}`)
   }
   return end
 }

@@ -13,7 +13,7 @@ import { writeManyFiles, writeSampleFile } from './sample-files.ts'
 export function writeThreePartTree(folder: string): string {
   mkdirSync(folder)
   writeManyFiles(path.join(folder, 'small'), { count: 30, perDirectory: 10, sizeBytes: (random) => Math.floor(random * 9000) })
-  writeSampleFile(path.join(folder, 'large.bin'), 2.3 * 2 ** 20)
+  writeSampleFile(path.join(folder, 'large.bin'), 2_400_000)
   return folder
 }
 

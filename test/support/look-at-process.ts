@@ -49,7 +49,7 @@ export async function waitFor<T>(look: () => Promise<T | undefined>, ended: Prom
   for (;;) {
     const found = await look()
     if (found !== undefined) return found
-    if (end !== undefined) throw new Error(`the program ended first: ${end.code ?? end.signal} ${end.stdout}${end.stderr}`)
+    if (end !== undefined) throw new Error(`the program ended first: ${String(end.code ?? end.signal)} ${end.stdout}${end.stderr}`)
     await new Promise((resolve) => setTimeout(resolve, pollMs))
   }
 }

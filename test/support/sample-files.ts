@@ -25,6 +25,7 @@ const pieceBytes = 4 * 1024 * 1024
 
 /** A file of random bytes; of each 4 KiB the first `randomShare` are random and the rest zeros. */
 export function writeSampleFile(file: string, sizeBytes: number, randomShare = 1): void {
+  if (!Number.isInteger(sizeBytes)) throw new RangeError(`a file cannot have ${sizeBytes} bytes`)
   const bytes = seededBytes(path.basename(file))
   const fd = openSync(file, 'wx', 0o644)
   try {
