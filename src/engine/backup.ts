@@ -70,7 +70,7 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
   const emit = (kind: RunEventKind, message: string, fields: Record<string, unknown> = {}, level: RunEvent['level'] = 'info') =>
     context.emit({ ts: clock.now(), level, kind, message, fields })
 
-  signal.throwIfAborted()
+  if (signal.aborted) throw canceled(signal)
   if (pipeline.format !== 'archive_v1') throw new BastionError('unsupported', `the format ${pipeline.format} cannot be written by this version`)
   emit('started', `backup to ${target.label}`, { job_id: jobId, run_id: runId })
   const ownDirectories = [...context.ownDirectories, ...(target.features.localRoot === undefined ? [] : [target.features.localRoot])]

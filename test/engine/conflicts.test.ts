@@ -227,11 +227,13 @@ describe('links on the way', () => {
   test.each(['fail', 'skip', 'overwrite', 'rename'] as const)('that were planted in the destination are not followed under %s', async (conflict) => {
     const base = folder()
     const foreign = outside(path.join(base, 'outside'))
-    const destination = path.join(base, 'destination')
-    mkdirSync(path.dirname(below(destination, tree.root)), { recursive: true })
-    symlinkSync(foreign.root, below(destination, tree.root))
-    const report = await restoreRun(run, destination, { conflict }).catch((error: unknown) => error)
-    expect(report).toMatchObject(conflict === 'fail' ? { code: 'restore_conflict' } : { restored: { files: 0, links: 0 }, failed: { total: 0 } })
+    for (const [i, planted] of [tree.root, path.dirname(tree.root)].entries()) {
+      const destination = path.join(base, `destination ${i}`)
+      mkdirSync(path.dirname(below(destination, planted)), { recursive: true })
+      symlinkSync(foreign.root, below(destination, planted))
+      const report = await restoreRun(run, destination, { conflict }).catch((error: unknown) => error)
+      expect(report).toMatchObject(conflict === 'fail' ? { code: 'restore_conflict' } : { restored: { files: 0, links: 0 }, failed: { total: 0 } })
+    }
     expect(compareTrees(foreign.root, outside(path.join(base, 'pristine')).root)).toEqual([])
   })
 

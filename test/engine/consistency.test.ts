@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
   appendFileSync,
+  chmodSync,
   closeSync,
   ftruncateSync,
   lstatSync,
@@ -241,6 +242,13 @@ describe('a file larger than a frame', () => {
     expect(one.run.events.map(({ kind }) => kind)).not.toContain('source_consistency')
     await expectSound(one)
     expect(compareTrees(one.tree.root, below(path.join(one.at, 'theirs'), one.tree.root))).toEqual([])
+  })
+
+  test('whose mode changes while it is read is reported, its content as it was', async () => {
+    const one = await disturbed((file, _tree, n) => chmodSync(file, n % 2 === 0 ? 0o600 : 0o644))
+    expect(one.run.outcome.manifest.consistency).toMatchObject({ changed_total: 1, retried_total: 0, grade: 'changed' })
+    await expectSound(one)
+    expect(readFileSync(path.join(below(path.join(one.at, 'theirs'), one.tree.root), 'busy')).equals(one.first)).toBe(true)
   })
 
   test('that grows is cut at the size it was announced with, and graded torn', async () => {

@@ -8,7 +8,8 @@ import { createMemoryTarget } from '../../src/engine/targets/memory/memory-targe
 import type { Target } from '../../src/engine/targets/target.ts'
 import { runBackup, restoreRun, verifyRun } from '../support/engine.ts'
 import { expectNextRunWhole, failureOf, listedOf, nameOf, putsOf, remainsOf, writeThreePartTree } from '../support/faulty-runs.ts'
-import { seed } from '../support/seed.ts'
+import { scale } from '../support/scale.ts'
+import { seed, seededRandom } from '../support/seed.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 let folder: AsyncDisposable & { readonly path: string }
@@ -41,28 +42,28 @@ describe('a backup of which one object', () => {
       objectNames.restoreNotes,
       objectNames.complete,
     ])
+    const inner = createMemoryTarget()
     for (const name of names) {
       // What is told of the identity's own put does not count: it is read again.
       if (name === names[0] && fault.kind === 'wrong_size') continue
-      const inner = createMemoryTarget()
       expect(await failureOf(faulty(inner, [{ fault, ...onPutOf(name) }]), source), name).toBe(code)
       expect(await remainsOf(inner), `left by the failure of ${name}`).toEqual([])
-      await expectNextRunWhole(inner, source)
     }
+    await expectNextRunWhole(inner, source)
   })
 
   test('cannot be stored and cannot be cleaned up either stays without a marker, and is not listed', async () => {
+    const inner = createMemoryTarget()
+    const unreachable: Fault = { kind: 'error', code: 'target_unreachable' }
     for (const name of names.slice(2)) {
-      const inner = createMemoryTarget()
-      const unreachable: Fault = { kind: 'error', code: 'target_unreachable' }
       const cleanup = (['remove', 'removeTree', 'list'] as const).map((method): FaultRule => ({ fault: unreachable, method }))
       expect(await failureOf(faulty(inner, [{ fault: unreachable, ...onPutOf(name) }, ...cleanup]), source)).toBe('target_unreachable')
       const left = await remainsOf(inner)
       expect(left).toContain(objectNames.run)
       expect(left).not.toContain(objectNames.complete)
       expect(await listedOf(inner)).toEqual([])
-      await expectNextRunWhole(inner, source)
     }
+    await expectNextRunWhole(inner, source)
   })
 
   test('is the marker, stored but not answered, and cannot be removed again is a whole artifact', async () => {
@@ -101,9 +102,10 @@ describe('a backup of which one object', () => {
 })
 
 test('a backup to a target that takes no more than so many bytes fails with target_full and leaves nothing, wherever that is', async () => {
-  const nearTheEnd = [1, 100, 300, 1_000, 2_000, 4_000].map((bytes) => allBytes - bytes)
-  const spread = Array.from({ length: 10 }, (_, i) => Math.floor((i / 10) * allBytes))
-  for (const fullAfterBytes of [...spread, ...nearTheEnd]) {
+  const random = seededRandom()
+  const nearTheEnd = [1, 300, 1_500, 4_000].map((bytes) => allBytes - bytes)
+  const spread = Array.from({ length: scale(4, 40) }, () => Math.floor(random() * allBytes))
+  for (const fullAfterBytes of [0, ...spread, ...nearTheEnd]) {
     const inner = createMemoryTarget()
     expect(await failureOf(createFaultyTarget(inner, { fullAfterBytes }), source), `${fullAfterBytes} bytes`).toBe('target_full')
     expect(await remainsOf(inner)).toEqual([])

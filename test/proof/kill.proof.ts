@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { generateAgeKeyPair } from '../../src/lib/age-keys.ts'
 import { artifactOf, bastion, errorCodeOf, jsonLines, runBastion, type RunningProcess, startBastion } from '../support/bastion-process.ts'
@@ -215,13 +215,10 @@ async function checkRemains(place: Place, { mode, stage, runId }: Remains, compl
   const identity = mode === 'encrypted' ? ['--identity', place.identityFile] : []
   const into = path.join(place.folder, 'restored')
   if (stage !== 'complete') {
-    for (const command of [
-      ['verify', folder, '--level', 'full'],
-      ['restore', folder, '--to', into],
-    ]) {
+    const commands = { verify: ['verify', folder, '--level', 'full'], restore: ['restore', folder, '--to', into] }
+    for (const [name, command] of Object.entries(commands)) {
       const end = await runBastion([...command, ...identity, '--json'])
-      if (end.code !== 1 || errorCodeOf(end) !== 'artifact_not_found')
-        wrong.push(`${command[0]} of it: ${String(end.code)} ${end.stdout}${end.stderr}`)
+      if (end.code !== 1 || errorCodeOf(end) !== 'artifact_not_found') wrong.push(`${name} of it: ${String(end.code)} ${end.stdout}${end.stderr}`)
     }
     if ((await filesBelow(into)).length > 0) wrong.push('something was restored of it')
     return wrong
@@ -251,9 +248,11 @@ async function runIds(place: Place): Promise<string[]> {
 }
 
 async function listedArtifacts(place: Place): Promise<string[]> {
-  await mkdir(place.target, { recursive: true })
-  const { stdout } = await bastion(['list', place.target, '--json'])
-  return jsonLines(stdout)
+  const end = await runBastion(['list', place.target, '--json'])
+  // Before anything was stored there is no target yet, and list says so.
+  if (end.code === 1 && errorCodeOf(end) === 'artifact_not_found' && (await runIds(place)).length === 0) return []
+  if (end.code !== 0) throw new Error(`list: ${String(end.code)} ${end.stdout}${end.stderr}`)
+  return jsonLines(end.stdout)
     .map((line) => `${String(line['job_id'])}/${String(line['run_id'])}`)
     .toSorted()
 }

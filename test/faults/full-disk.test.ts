@@ -1,0 +1,76 @@
+import { readdir, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { bastion, errorCodeOf, runBastion } from '../support/bastion-process.ts'
+import { writeKillCorpus } from '../support/kill-corpus.ts'
+import { filesBelow } from '../support/look-at-process.ts'
+import { writeSampleFile } from '../support/sample-files.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
+import { mountTmpfs, whyNoTmpfs } from '../support/tmpfs.ts'
+
+const mebibyte = 2 ** 20
+const skipReason = await whyNoTmpfs()
+
+describe('a disk that is full', () => {
+  test('under the target ends a backup with target_full, takes the run back, and does for a smaller one', async ({ skip }) => {
+    skip(skipReason !== undefined, skipReason)
+    await using folder = await temporaryFolder()
+    const source = path.join(folder.path, 'large.bin')
+    writeSampleFile(source, 24 * mebibyte)
+    await using disk = await mountTmpfs(path.join(folder.path, 'disk'), 16 * mebibyte)
+    const target = path.join(disk.path, 'backups')
+    const args = ['--to', target, '--job-id', 'full', '--part-size', '4', '--snapshot', 'off', '--data-dir', path.join(folder.path, 'data'), '--json']
+
+    const end = await runBastion(['backup', source, ...args])
+    expect(end.code).toBe(1)
+    expect(errorCodeOf(end)).toBe('target_full')
+    expect((await filesBelow(disk.path)).map((file) => path.basename(file))).toEqual(['bastion-target.json'])
+    expect(await readdir(path.join(folder.path, 'data', 'runs'))).toEqual([])
+    expect((await bastion(['list', target, '--json'])).stdout).toBe('')
+
+    await rm(source)
+    writeSampleFile(source, 8 * mebibyte)
+    await bastion(['backup', source, ...args])
+    await bastion(['verify', `${target}/full@latest`])
+  })
+
+  test('under the target to its last byte leaves nothing of a run that cannot even begin', async ({ skip }) => {
+    skip(skipReason !== undefined, skipReason)
+    await using folder = await temporaryFolder()
+    const source = path.join(folder.path, 'small.bin')
+    writeSampleFile(source, 1000)
+    await using disk = await mountTmpfs(path.join(folder.path, 'disk'), mebibyte)
+    const args = ['--to', disk.path, '--job-id', 'full', '--snapshot', 'off', '--data-dir', path.join(folder.path, 'data'), '--json']
+    await bastion(['backup', source, ...args])
+    const before = await filesBelow(disk.path)
+    fillUp(disk.path)
+    const end = await runBastion(['backup', source, ...args])
+    expect(errorCodeOf(end)).toBe('target_full')
+    await rm(path.join(disk.path, 'filling'))
+    expect(await filesBelow(disk.path)).toEqual(before)
+  })
+
+  test('under the run directory, when the entries index is spilled there, is told as that and takes the run back', async ({ skip }) => {
+    skip(skipReason !== undefined, skipReason)
+    await using folder = await temporaryFolder()
+    await using sources = await mountTmpfs(path.join(folder.path, 'sources'), 2 ** 30)
+    await writeKillCorpus(path.join(sources.path, 'tree'), 'short')
+    const target = path.join(sources.path, 'target')
+    await using disk = await mountTmpfs(path.join(folder.path, 'data'), mebibyte)
+    const args = ['backup', path.join(sources.path, 'tree'), '--to', target, '--job-id', 'full', '--snapshot', 'off', '--data-dir', disk.path]
+
+    const end = await runBastion([...args, '--json'])
+    expect(end.code).toBe(1)
+    expect(errorCodeOf(end)).toBe('internal')
+    expect(end.stderr).toContain(`the run directory ${disk.path}/runs/`)
+    expect(end.stderr).toContain('no space left')
+    expect(end.stderr).not.toContain('please report it')
+    expect((await filesBelow(target)).map((file) => path.basename(file))).toEqual(['bastion-target.json'])
+    expect(await filesBelow(disk.path)).toEqual([])
+  })
+})
+
+/** Leaves no free byte on the disk of `folder`. */
+function fillUp(folder: string): void {
+  expect(() => writeSampleFile(path.join(folder, 'filling'), 64 * mebibyte)).toThrow('ENOSPC')
+}
