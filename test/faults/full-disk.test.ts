@@ -2,7 +2,6 @@ import { readdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { bastion, errorCodeOf, runBastion } from '../support/bastion-process.ts'
-import { writeKillCorpus } from '../support/kill-corpus.ts'
 import { filesBelow } from '../support/look-at-process.ts'
 import { writeSampleFile } from '../support/sample-files.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
@@ -48,25 +47,6 @@ describe('a disk that is full', () => {
     expect(errorCodeOf(end)).toBe('target_full')
     await rm(path.join(disk.path, 'filling'))
     expect(await filesBelow(disk.path)).toEqual(before)
-  })
-
-  test('under the run directory, when the entries index is spilled there, is told as that and takes the run back', async ({ skip }) => {
-    skip(skipReason !== undefined, skipReason)
-    await using folder = await temporaryFolder()
-    await using sources = await mountTmpfs(path.join(folder.path, 'sources'), 2 ** 30)
-    await writeKillCorpus(path.join(sources.path, 'tree'), 'short')
-    const target = path.join(sources.path, 'target')
-    await using disk = await mountTmpfs(path.join(folder.path, 'data'), mebibyte)
-    const args = ['backup', path.join(sources.path, 'tree'), '--to', target, '--job-id', 'full', '--snapshot', 'off', '--data-dir', disk.path]
-
-    const end = await runBastion([...args, '--json'])
-    expect(end.code).toBe(1)
-    expect(errorCodeOf(end)).toBe('internal')
-    expect(end.stderr).toContain(`the run directory ${disk.path}/runs/`)
-    expect(end.stderr).toContain('no space left')
-    expect(end.stderr).not.toContain('please report it')
-    expect((await filesBelow(target)).map((file) => path.basename(file))).toEqual(['bastion-target.json'])
-    expect(await filesBelow(disk.path)).toEqual([])
   })
 })
 

@@ -69,11 +69,11 @@ export async function prove(report: ProofReport, scale: Scale): Promise<void> {
   const durations = { plain: await undisturbed(place, 'plain'), encrypted: await undisturbed(place, 'encrypted') }
   const told = modes.map((mode) => `${Math.round(durations[mode].startMs)} + ${Math.round(durations[mode].storeMs)} ms ${mode}`)
   report.line(
-    `Source: ${entries} entries, so many of them long that the entries index is spilled to the disk; parts of 1 MiB. ` +
+    `Source: ${entries} entries${scale === 'full' ? ', so many of them long that the entries index is spilled to the disk' : ''}; parts of 1 MiB. ` +
       `Undisturbed a run takes ${told.join(' and ')}, to its run.json and from there.`,
   )
   const kills = scale === 'full' ? 50 : 8
-  const complete = await proveKills(report, place, durations, kills, random)
+  const complete = await proveKills(report, place, durations, kills, random, scale)
   await proveInterrupts(report, place, durations, complete, scale === 'full' ? 10 : 2, random, scale)
   await proveLaterBackups(report, place, complete)
 }
@@ -103,15 +103,19 @@ async function proveKills(
   durations: Record<Mode, Duration>,
   kills: number,
   random: () => number,
+  scale: Scale,
 ): Promise<Set<string>> {
   const remains: Remains[] = []
   const complete = new Set<string>()
   const wrong: string[] = []
 
   async function kill(mode: Mode, moment: string, wait: (running: RunningProcess, before: readonly string[]) => Promise<unknown>): Promise<void> {
-    const { killed, seen } = await killWhen(place, mode, moment, wait)
+    const { killed, seen, endedAfterMs } = await killWhen(place, mode, moment, wait)
     remains.push(killed)
     if (killed.stage === 'complete') complete.add(`${job}/${String(killed.runId)}`)
+    // A run that was through before its moment came is the better measure: the machine has more time for us now.
+    const { startMs, storeMs } = durations[mode]
+    if (endedAfterMs !== null) durations[mode].storeMs = Math.min(storeMs, endedAfterMs - startMs)
     const found = [...seen, ...(await checkRemains(place, killed, complete))]
     wrong.push(...found.map((what) => `kill ${remains.length} (${mode}, ${moment}): ${what}`))
   }
@@ -127,15 +131,15 @@ async function proveKills(
       await sleep(waitMs)
     })
   }
-  for (const mode of modes) {
+  // The short form of this one is test/faults/spill.test.ts.
+  for (const mode of scale === 'full' ? modes : []) {
     await kill(mode, 'with a spill open', (running) =>
       waitFor(async () => ((await openSpills(running.pid)).length > 0 ? true : undefined), running.ended),
     )
   }
 
-  report.line(
-    `${kills} times \`kill -9\` of the process group at random moments, and once in each mode when a spill was seen. What was stored by then:`,
-  )
+  const alsoSpilled = scale === 'full' ? ', and once in each mode when a spill was seen' : ''
+  report.line(`${kills} times \`kill -9\` of the process group at random moments${alsoSpilled}. What was stored by then:`)
   report.table(
     ['', ...stages, 'with a spill open'],
     modes.map((mode) => {
@@ -149,13 +153,13 @@ async function proveKills(
     wrong.slice(0, 5).join('; ') || `${remains.length} kills`,
   )
   const underWay = remains.filter(({ stage }) => stage !== 'nothing' && stage !== 'complete').length
-  report.check('most kills hit a run that had begun to store', underWay >= kills / 2, `${underWay} of ${remains.length}`)
-  const spilled = remains.filter(({ spills }) => spills > 0).length
-  report.check(
-    'an open spill has no name and nothing readable in it, and is gone with the process',
-    spilled > 0,
-    `seen in ${spilled} of ${remains.length}`,
-  )
+  const claim = scale === 'full' ? 'most kills hit a run that had begun to store' : 'kills hit runs that had begun to store'
+  report.check(claim, underWay >= (scale === 'full' ? kills / 2 : 1), `${underWay} of ${remains.length}`)
+  if (scale === 'full') {
+    const spilled = remains.filter(({ spills }) => spills > 0).length
+    const told = 'an open spill has no name and nothing readable in it, and is gone with the process'
+    report.check(told, spilled > 0, `seen in ${spilled} of ${remains.length}`)
+  }
   return complete
 }
 
@@ -165,10 +169,11 @@ async function killWhen(
   mode: Mode,
   moment: string,
   wait: (running: RunningProcess, before: readonly string[]) => Promise<unknown>,
-): Promise<{ killed: Remains; seen: string[] }> {
+): Promise<{ killed: Remains; seen: string[]; endedAfterMs: number | null }> {
   const before = await runIds(place)
   const running = startBastion(backupArguments(place, mode))
   await Promise.race([wait(running, before), running.ended])
+  const endedAfterMs = running.hasEnded ? (await running.ended).durationMs : null
   // Held first, to see what it has open.
   running.signal('SIGSTOP')
   const spills = running.hasEnded ? [] : await openSpills(running.pid)
@@ -179,7 +184,7 @@ async function killWhen(
     ...(spill.deleted ? [] : [`the spill ${spill.name} has a name`]),
     ...(spill.bytes.includes(readableWord) ? ['a name can be read in the spill'] : []),
   ])
-  return { killed: { mode, runId, moment, spills: spills.length, stage: await stageOf(place, runId) }, seen }
+  return { killed: { mode, runId, moment, spills: spills.length, stage: await stageOf(place, runId) }, seen, endedAfterMs }
 }
 
 /** The run that begins to store. */
