@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Runs dist/cli/main.js on a Node that can: this one, or the bundled one. Must itself run on any Node since 18.
-import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
+import module from 'node:module'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { isModern, modernNode } from './modern-node.mjs'
@@ -10,15 +10,19 @@ const main = new URL('../dist/cli/main.js', import.meta.url)
 
 if (!existsSync(main))
   fail(`bastion: ${fileURLToPath(main)} is missing. In a checkout, "npm start -- --help" builds it; in a package, install it again.`)
-else if (isModern(process.versions.node)) await import(main.href)
-else {
+else if (isModern(process.versions.node)) {
+  // What V8 made of the modules is kept beside them: who may write there may change the program itself. Where nothing can be written, nothing is kept.
+  module.enableCompileCache?.(fileURLToPath(new URL('../.cache/compile', import.meta.url)))
+  await import(main.href)
+} else {
   const node = modernNode()
   if (node === undefined) fail(`bastion: needs Node 24.11 or later, and this is ${process.version}. Install a newer Node, then try again.`)
-  else continueOn(node)
+  else await continueOn(node)
 }
 
 /** @param {string} node */
-function continueOn(node) {
+async function continueOn(node) {
+  const { spawn } = await import('node:child_process')
   const child = spawn(node, [...process.execArgv, ...process.argv.slice(1)], { stdio: 'inherit' })
   const forward = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2', 'SIGCONT'])
   const fromTerminal = new Set(['SIGINT', 'SIGQUIT'])

@@ -10,8 +10,8 @@ import { exitCodeOf, exitCodes } from './exit-code.ts'
 import { createProgram } from './program.ts'
 import { createStandardOutput } from './standard-output.ts'
 
-// Buffers of frames lie outside the heap and go when the small objects that hold them do: a small young generation lets them go soon.
-setFlagsFromString('--max-semi-space-size=2')
+// Less than Node's own 16 MiB: what the threads send lives briefly, and twice this is the memory it takes.
+setFlagsFromString('--max-semi-space-size=8')
 
 const stop = new AbortController()
 

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process'
 import { constants } from 'node:fs'
 import { access, open } from 'node:fs/promises'
 import { getSystemErrorName } from 'node:util'
@@ -69,6 +68,7 @@ async function runSyncCommand(directory: string): Promise<boolean> {
   const command = await firstExecutable(['/usr/bin/sync', '/bin/sync'])
   if (command === undefined) return false
   await (await open(directory, constants.O_RDONLY | constants.O_DIRECTORY)).close()
+  const { execFile } = await import('node:child_process')
   await new Promise<void>((resolve, reject) => {
     execFile(command, ['-f', '--', directory], { env: { LC_ALL: 'C' }, maxBuffer: 64 * 1024 }, (error) => {
       if (error === null) resolve()

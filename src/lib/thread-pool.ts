@@ -52,7 +52,7 @@ export function createThreadPool<Task, Answer>(options: {
   function startThread(): Thread {
     const worker = new Worker(options.module, {
       workerData: options.workerData,
-      resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 4 },
+      resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 24 },
     })
     const ended = new Promise((resolve) => worker.once('exit', resolve))
     const ready = Promise.race([ended, new Promise((resolve) => worker.once('message', resolve))])

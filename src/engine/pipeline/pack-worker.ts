@@ -16,11 +16,11 @@ answerTasks<PackTask, PackAnswer>((task) => {
     case 'entries': {
       const { tar, items } = builder.build(task.items)
       if (tar.byteLength === 0) return { answer: { kind: 'entries', frame: null, tarBytes: 0, items } }
-      const frame = compact(compressFrame(tar, level))
+      const frame = compressFrame(tar, level)
       return { answer: { kind: 'entries', frame, tarBytes: tar.byteLength, items }, transfer: [frame.buffer as ArrayBuffer] }
     }
     case 'bytes': {
-      const frame = compact(compressFrame(new Uint8Array(task.buffer, 0, task.length), level))
+      const frame = compressFrame(new Uint8Array(task.buffer, 0, task.length), level)
       return { answer: { kind: 'bytes', frame, buffer: task.buffer }, transfer: [frame.buffer as ArrayBuffer, task.buffer] }
     }
     case 'seal': {
@@ -29,11 +29,6 @@ answerTasks<PackTask, PackAnswer>((task) => {
     }
   }
 }, packError)
-
-/** Without the room the compressor was given, which is freed at once: what waits to be stored takes as much memory as it has bytes. */
-function compact(frame: Uint8Array): Uint8Array {
-  return new Uint8Array((frame.buffer as ArrayBuffer).transfer(frame.byteLength))
-}
 
 function seal(task: Extract<PackTask, { kind: 'seal' }>): Uint8Array {
   if (payloadKey === null) throw new Error('a seal task came to a thread without a key')

@@ -4,10 +4,11 @@ import { mebibyte } from '../../core/pipeline-spec.ts'
 import { type ByteChannel, createByteChannel } from '../../lib/byte-channel.ts'
 import { requireStored } from '../store-object.ts'
 import type { Target } from '../targets/target.ts'
+import { createGivenMemory } from './given-memory.ts'
 
 /** Bytes written one after the other. */
 export interface ByteSink {
-  /** Waits while the place behind is slower. Chunks are not changed by the caller afterwards. */
+  /** Waits while the place behind is slower. The chunk is given away with the buffer it lies in, which is freed. */
   write(chunk: Uint8Array): Promise<void>
   end(): Promise<void>
 }
@@ -53,6 +54,7 @@ export function createPartsWriter(options: {
   const { target, prefix, partSizeBytes, signal, onPart } = options
   const parts: StoredPart[] = []
   const finishing: Promise<void>[] = []
+  const memory = createGivenMemory()
   let storedBytes = 0
   let open: OpenPart | null = null
   let aborted: { error: unknown } | null = null
@@ -68,7 +70,7 @@ export function createPartsWriter(options: {
 
   async function store(part: StoredPart, channel: ByteChannel): Promise<void> {
     const key = `${prefix}/${part.name}`
-    const result = await target.put(key, channel, { signal })
+    const result = await target.put(key, channel, { onChunkDone: memory.done, signal })
     // A target that answers while the part still grows has not read it to its end, and will not.
     requireStored(target, key, result, open?.part === part ? Infinity : part.size)
   }
@@ -90,17 +92,19 @@ export function createPartsWriter(options: {
       return storedBytes
     },
     async write(chunk) {
-      let rest = chunk
-      while (rest.byteLength > 0) {
+      memory.given(chunk)
+      const { byteLength } = chunk
+      for (let at = 0; at < byteLength;) {
         if (aborted !== null) throw aborted.error
         open ??= openPart()
-        const piece = rest.subarray(0, partSizeBytes - open.part.size)
+        const piece = chunk.subarray(at, at + partSizeBytes - open.part.size)
+        // Once it is written the piece may be gone.
+        at += piece.byteLength
         open.hasher.update(piece)
         open.part.size += piece.byteLength
         storedBytes += piece.byteLength
         await open.channel.write(piece)
         if (open.part.size === partSizeBytes) await closePart()
-        rest = rest.subarray(piece.byteLength)
       }
     },
     async end() {

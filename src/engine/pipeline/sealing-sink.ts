@@ -1,3 +1,4 @@
+import { freeChunk } from './given-memory.ts'
 import { ageChunkBytes } from '../crypto/age-stream.ts'
 import { createOrderedLane } from '../../lib/ordered-lane.ts'
 import type { ThreadPool } from '../../lib/thread-pool.ts'
@@ -45,6 +46,7 @@ export function createSealingSink(inner: ByteSink, pool: ThreadPool<PackTask, Pa
         filled += piece.byteLength
         rest = rest.subarray(piece.byteLength)
       }
+      freeChunk(chunk)
     },
     async end() {
       await seal(true)

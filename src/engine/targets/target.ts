@@ -71,6 +71,8 @@ export interface PutOptions {
   sizeBytes?: number
   /** Fail with `target_rejected` (details `{exists: true}`) when the key exists. */
   ifAbsent?: boolean
+  /** Told by targets that know it: a chunk of the body, or a slice of one, is not needed any more although the put goes on. Its memory may go. */
+  onChunkDone?: (chunk: Uint8Array) => void
   signal?: AbortSignal
 }
 export interface PutResult {

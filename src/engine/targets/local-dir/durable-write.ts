@@ -35,16 +35,13 @@ export async function openTemporaryFile(directory: string, name: string, object:
  * Rejected or aborted, nothing is left of it.
  * @returns the bytes written
  */
-export async function writeDurably(
-  file: TemporaryFile,
-  body: Uint8Array | AsyncIterable<Uint8Array>,
-  { sizeBytes, ifAbsent, signal }: PutOptions,
-): Promise<number> {
+export async function writeDurably(file: TemporaryFile, body: Uint8Array | AsyncIterable<Uint8Array>, options: PutOptions): Promise<number> {
   const { handle, temporaryPath, path } = file
+  const { ifAbsent, signal } = options
   try {
     let written: number
     try {
-      written = await writeBody(file, body, sizeBytes, signal)
+      written = await writeBody(file, body, options)
       await handle.datasync()
     } finally {
       await handle.close()
@@ -64,8 +61,7 @@ export async function writeDurably(
 async function writeBody(
   { handle, object }: TemporaryFile,
   body: Uint8Array | AsyncIterable<Uint8Array>,
-  sizeBytes: number | undefined,
-  signal: AbortSignal | undefined,
+  { sizeBytes, onChunkDone, signal }: PutOptions,
 ): Promise<number> {
   let receivedBytes = 0
   let gathered: Uint8Array[] = []
@@ -76,11 +72,16 @@ async function writeBody(
 
   async function writeGathered(): Promise<void> {
     await writing
-    writing = writeFully(handle, gathered, position)
+    writing = writeChunks(gathered, position)
     writing.catch(() => {})
     position += gatheredBytes
     gathered = []
     gatheredBytes = 0
+  }
+
+  async function writeChunks(chunks: readonly Uint8Array[], at: number): Promise<void> {
+    await writeFully(handle, chunks, at)
+    if (onChunkDone !== undefined) for (const chunk of chunks) onChunkDone(chunk)
   }
 
   try {
@@ -108,7 +109,7 @@ function* slicesOf(body: Uint8Array, signal: AbortSignal | undefined): Generator
   }
 }
 
-async function writeFully(handle: FileHandle, chunks: Uint8Array[], position: number): Promise<void> {
+async function writeFully(handle: FileHandle, chunks: readonly Uint8Array[], position: number): Promise<void> {
   let rest = chunks
   let at = position
   while (rest.length > 0) {
