@@ -1,40 +1,48 @@
 import { Blake3Hasher } from '@napi-rs/blake-hash'
 import type { ConsistencyFinding } from '../../core/consistency.ts'
+import type { FileStater } from '../../lib/file-stat.ts'
 import type { UserNames } from '../../lib/user-names.ts'
-import { type TarMember, tarPadding, writeTarHeader } from '../formats/archive-v1/tar-header.ts'
+import { tarPadding, writeTarHeader } from '../formats/archive-v1/tar-header.ts'
 import { entryLine } from '../formats/entry-line.ts'
-import { fileIdOf } from '../file-id.ts'
-import { metadataOf, permissionBits } from './entry-metadata.ts'
+import { fileFields } from './entry-metadata.ts'
 import type { PackedItem, PackItem } from './pack-protocol.ts'
-import { gradeOf, mustNotSupersede, notStored, replacedFinding } from './packed-item.ts'
+import { gradeOf, mustNotSupersede, notStored, packedFile, replacedFinding } from './packed-item.ts'
 import { openFile, readErrorOf, readFully } from './read-file.ts'
 
 export interface LargeFileContext {
   frameBytes: number
   names: UserNames
+  stater: FileStater
   signal: AbortSignal
   takeBuffer(): ArrayBuffer
   /** Hands on the next piece of the member; resolves when there is room for another. */
   piece(buffer: ArrayBuffer, length: number): Promise<void>
 }
 
+export interface LargeFile {
+  packed: PackedItem
+  /** its index line, still open for its `at`; empty when nothing was stored */
+  line: Uint8Array
+}
+
+const noLine = new Uint8Array()
+
 /**
  * Streams a file larger than a frame as one tar member, a frame at a time. Its size is promised in the header before its bytes are known: what grows is cut at it, what
  * shrinks or cannot be read to its end is filled with zeros, and both are told and graded `torn`.
  * @throws the signal's reason
  */
-export async function packLargeFile(item: PackItem, context: LargeFileContext): Promise<PackedItem> {
-  const { frameBytes, names, signal } = context
+export async function packLargeFile(item: PackItem, context: LargeFileContext): Promise<LargeFile> {
+  const { frameBytes, names, stater, signal } = context
   const file = { path: item.path, physical: item.physical ?? `/${item.path}`, followed: item.followed === true, frozen: item.frozen === true }
-  const opened = openFile(file)
-  if (!('fd' in opened)) return notStored(item, opened.finding, opened.error)
+  const opened = openFile(file, stater)
+  if (!('fd' in opened)) return { packed: notStored(item, opened), line: noLine }
   using source = opened
   const { before } = source
-  const holdsGroup = item.group !== undefined && fileIdOf(before) === item.linkId
-  if (mustNotSupersede(item, holdsGroup)) return notStored(item, replacedFinding(item), null)
-  const size = Number(before.size)
-  const metadata = metadataOf(before, names)
-  const member: TarMember = { path: item.path, kind: 'file', sizeBytes: size, mode: Number(before.mode) & permissionBits, ...metadata }
+  const holdsGroup = item.group !== undefined && before.fileId === item.linkId
+  if (mustNotSupersede(item, holdsGroup)) return { packed: notStored(item, { finding: replacedFinding(item) }), line: noLine }
+  const { size } = before
+  const fields = fileFields(item, before, size, names)
   const hasher = new Blake3Hasher()
 
   let position = 0
@@ -43,7 +51,7 @@ export async function packLargeFile(item: PackItem, context: LargeFileContext): 
   for (let first = true; first || position < size; first = false) {
     signal.throwIfAborted()
     const buffer = Buffer.from(context.takeBuffer())
-    let end = first ? writeTarHeader(buffer, 0, member) : 0
+    let end = first ? writeTarHeader(buffer, 0, fields) : 0
     const length = Math.min(size - position, Math.max(frameBytes - end, 512))
     if (failure === null && readBytes === position) {
       try {
@@ -66,18 +74,13 @@ export async function packLargeFile(item: PackItem, context: LargeFileContext): 
   }
 
   const finding = failure?.finding ?? source.finding(readBytes)
-  const grade = gradeOf(file.frozen, finding, size, readBytes)
-  const line = entryLine({
-    path: item.path,
-    kind: 'file',
-    sizeBytes: size,
-    hash: hasher.digest('hex'),
-    mode: Number(before.mode),
-    ...metadata,
-    ...(holdsGroup ? { hardlinkGroup: item.group! } : {}),
-    grade,
-    ...(failure === null ? {} : { flags: ['read_error'] }),
-    ...(item.supersedes ? { supersedes: true } : {}),
-  })
-  return { line, skip: 0, kind: 'file', contentBytes: size, grade, retried: false, holdsGroup, finding, error: failure?.error ?? null }
+  fields.hash = hasher.digest('hex')
+  fields.grade = gradeOf(file.frozen, finding, size, readBytes)
+  if (holdsGroup) fields.hardlinkGroup = item.group
+  if (failure !== null) fields.flags = ['read_error']
+  const line = Buffer.from(entryLine(fields))
+  const packed = packedFile(fields, 0, line.byteLength)
+  if (finding !== null) packed.finding = finding
+  if (failure !== null) packed.error = failure.error
+  return { packed, line }
 }

@@ -3,6 +3,7 @@ import type { IndexHeader } from '../../core/entry.ts'
 import type { ErrorPolicy } from '../../core/filesystem-source.ts'
 import type { Manifest } from '../../core/manifest.ts'
 import type { PipelineSpec } from '../../core/pipeline-spec.ts'
+import { createFileStater } from '../../lib/file-stat.ts'
 import { loadUserNames } from '../../lib/user-names.ts'
 import { createAgeHeader } from '../crypto/age-header.ts'
 import { encryptAge } from '../crypto/age-stream.ts'
@@ -63,9 +64,10 @@ export async function writeArchive(options: {
         payload,
         frameBytes: pipeline.frame_bytes,
         names: loadUserNames(),
+        stater: createFileStater(),
         signal,
-        onPacked: (item, packed, place) => {
-          onPacked(item, packed, place)
+        onPacked: (item, packed, line, place) => {
+          onPacked(item, packed, line, place)
           progress.done(packed.kind, packed.contentBytes, parts.storedBytes)
         },
       }),
