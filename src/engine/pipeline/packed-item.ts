@@ -12,9 +12,9 @@ export function gradeOf(frozen: boolean, finding: ConsistencyFinding | null, siz
   return frozen ? 'atomic_volume' : 'stable'
 }
 
-/** @param fields all that is said of it, its grade too · `lineBytes` of its index line */
-export function packedFile(fields: FileFields, skip: number, lineBytes: number): PackedItem {
-  const packed: PackedItem = { lineBytes, skip, kind: 'file', contentBytes: fields.sizeBytes, grade: fields.grade ?? null }
+/** @param fields all that is said of it, its grade too · `lineBytes` of its index line · `contentBytes` read of it, holes left out */
+export function packedFile(fields: FileFields, skip: number, lineBytes: number, contentBytes: number): PackedItem {
+  const packed: PackedItem = { lineBytes, skip, kind: 'file', contentBytes, grade: fields.grade ?? null }
   if (fields.flags?.includes('retried') === true) packed.retried = true
   if (fields.hardlinkGroup !== undefined) packed.holdsGroup = true
   return packed
