@@ -54,8 +54,9 @@ export async function writeArchive(options: {
   const parts = createPartsWriter({ target, prefix, partSizeBytes: pipeline.part_size_bytes, signal, onPart: options.onPart })
   if (age !== null) await parts.write(age.bytes)
   const payload = createPayloadWriter(age === null ? parts : createSealingSink(parts, pool))
-  const packer = createSourcePacker({
+  using packer = createSourcePacker({
     index,
+    spillDirectory: options.runDirectory,
     errorPolicy: options.errorPolicy,
     createMembers: (onPacked) =>
       createMemberPacker({
