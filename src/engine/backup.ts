@@ -11,6 +11,7 @@ import type { Manifest } from '../core/manifest.ts'
 import type { PipelineSpec } from '../core/pipeline-spec.ts'
 import type { Progress, RunEvent, RunEventKind } from '../core/run-event.ts'
 import type { SnapshotSummary } from '../core/source-snapshot.ts'
+import { requirePartSize } from './pipeline/parts-writer.ts'
 import { writeArchive } from './pipeline/write-archive.ts'
 import { restoreNotes } from './formats/archive-v1/restore-notes.ts'
 import type { PackReport } from './pipeline/source-packer.ts'
@@ -72,6 +73,7 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
 
   if (signal.aborted) throw canceled(signal)
   if (pipeline.format !== 'archive_v1') throw new BastionError('unsupported', `the format ${pipeline.format} cannot be written by this version`)
+  requirePartSize(target, pipeline.part_size_bytes)
   emit('started', `backup to ${target.label}`, { job_id: jobId, run_id: runId })
   const ownDirectories = [...context.ownDirectories, ...(target.features.localRoot === undefined ? [] : [target.features.localRoot])]
   const identity = await establishIdentity(target, {

@@ -111,9 +111,12 @@ export function createFaultyTarget(inner: Target, options: FaultyOptions): Targe
     else if (fault.silently !== true) throw failure({ code: 'target_unreachable' }, method, key)
   }
 
+  // Its failures are those of a place that leaves trying again to whoever puts.
+  const { holdsPieces: _holdsPieces, ...features } = inner.features
+
   return {
     label: inner.label,
-    features: inner.features,
+    features,
 
     put: (key, body, putOptions = {}) =>
       around('put', key, putOptions.signal, async (fault) => {

@@ -3,7 +3,17 @@ import { BastionError, hasCode } from '../../core/errors.ts'
 import { throwIfCanceled } from './cancellation.ts'
 import { passOn } from './pass-on.ts'
 import type { Sleep } from './sleep.ts'
-import type { GetOptions, ListOptions, ObjectEntry, PutOptions, PutResult, Target } from './target.ts'
+import {
+  type Body,
+  type GetOptions,
+  isReplayable,
+  type ListOptions,
+  type ObjectEntry,
+  type PutOptions,
+  type PutResult,
+  type Replayable,
+  type Target,
+} from './target.ts'
 
 export interface RetryPolicy {
   /** tries of one request, the first included, without progress between them */
@@ -29,7 +39,7 @@ export interface RetryingOptions {
 /**
  * The same target, which tries again what failed with a retryable error (an error's `details.retry_after_ms` is the least it waits).
  *
- * - A body that can be read once only is sent once only.
+ * - A body that can be read once only is sent once only; bytes and what is replayable are sent again.
  * - A get goes on from the byte reached where the target reads ranges; every byte that came begins the count of tries anew.
  * - A listing begins again until its first entry is out.
  * - `removeTree` counts what its last try removed.
@@ -82,27 +92,46 @@ export function createRetryingTarget(inner: Target, options: RetryingOptions): T
     }
   }
 
-  async function put(key: string, body: Uint8Array | AsyncIterable<Uint8Array>, putOptions: PutOptions = {}): Promise<PutResult> {
-    if (!(body instanceof Uint8Array)) return await inner.put(key, body, putOptions)
+  async function put(key: string, body: Body, putOptions: PutOptions = {}): Promise<PutResult> {
+    if (!(body instanceof Uint8Array || isReplayable(body))) return await inner.put(key, body, putOptions)
     return await retried(`put ${key}`, putOptions.signal, async (isRetry) => {
       try {
         return await inner.put(key, body, putOptions)
       } catch (error) {
         // The try before may have stored it and only its answer was lost: then what "exists" is our own.
         const exists = isRetry && hasCode(error, 'target_rejected') && error.details['exists'] === true
-        if (exists && (await holds(key, body, putOptions.signal))) return { sizeBytes: body.length }
-        throw error
+        const bytes = exists ? await sameBytes(key, body, putOptions.signal) : null
+        if (bytes === null) throw error
+        return { sizeBytes: bytes }
       }
     })
   }
 
-  async function holds(key: string, body: Uint8Array, signal: AbortSignal | undefined): Promise<boolean> {
-    let offset = 0
-    for await (const chunk of await inner.get(key, signal && { signal })) {
-      if (Buffer.compare(chunk, body.subarray(offset, offset + chunk.length)) !== 0) return false
-      offset += chunk.length
+  /** How many bytes the object has when they are those of `body`, else `null`. */
+  async function sameBytes(key: string, body: Uint8Array | Replayable, signal: AbortSignal | undefined): Promise<number | null> {
+    const stored = (await inner.get(key, signal && { signal }))[Symbol.asyncIterator]()
+    let bytes = 0
+    let left: Uint8Array = new Uint8Array()
+    for await (const chunk of body instanceof Uint8Array ? [body] : body) {
+      for (let at = 0; at < chunk.length;) {
+        if (left.length === 0) {
+          const next = await stored.next()
+          if (next.done === true) return null
+          left = next.value
+        }
+        const piece = left.subarray(0, chunk.length - at)
+        if (Buffer.compare(piece, chunk.subarray(at, at + piece.length)) !== 0) return null
+        at += piece.length
+        bytes += piece.length
+        left = left.subarray(piece.length)
+      }
     }
-    return offset === body.length
+    while (left.length === 0) {
+      const next = await stored.next()
+      if (next.done === true) return bytes
+      left = next.value
+    }
+    return null
   }
 
   async function get(key: string, getOptions: GetOptions = {}): Promise<AsyncIterable<Uint8Array>> {

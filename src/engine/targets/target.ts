@@ -22,7 +22,7 @@ export interface Target {
    * `body` chunks are not changed by the caller until the put is settled, and are not kept afterwards. An error of the body is the put's.
    * @throws target_rejected when `sizeBytes` is given and the body has another length
    */
-  put(key: string, body: Uint8Array | AsyncIterable<Uint8Array>, options?: PutOptions): Promise<PutResult>
+  put(key: string, body: Body, options?: PutOptions): Promise<PutResult>
 
   /**
    * Reads an object, or `length` bytes from `offset`; a range that ends past the object ends with it, one that starts there is empty.
@@ -54,6 +54,18 @@ export interface Target {
   close(): Promise<void>
 }
 
+/** A stream is read once, unless it is {@link Replayable}. */
+export type Body = Uint8Array | AsyncIterable<Uint8Array> | Replayable
+
+/** Gives all its bytes each time it is iterated, so that a put that failed in the middle can be tried again. Iterated again it gives the one before up. */
+export interface Replayable extends AsyncIterable<Uint8Array> {
+  readonly replayable: true
+}
+
+export function isReplayable(body: Body): body is Replayable {
+  return 'replayable' in body
+}
+
 /** Absent means no. */
 export interface TargetFeatures {
   readonly atomicPut?: true
@@ -61,6 +73,8 @@ export interface TargetFeatures {
   readonly rangeReads?: true
   /** `put` with an async body needs no more memory than a piece of it. */
   readonly streamingPut?: true
+  /** A streamed put that meets a passing failure goes on by itself and keeps no more than pieces for it. Absent: who puts keeps the body, to send it again. */
+  readonly holdsPieces?: true
   /** `put` with `ifAbsent` is decided by the place itself, without a race. */
   readonly conditionalPut?: true
   /** Absolute path of the objects where they are on this machine's own disk: left out of every source. May not exist yet. */

@@ -163,7 +163,7 @@ export function createLocalDirTarget(options: LocalDirOptions): Target {
 
   return {
     label: root,
-    features: { atomicPut: true, durablePut: true, rangeReads: true, streamingPut: true, conditionalPut: true, localRoot: root },
+    features: { atomicPut: true, durablePut: true, rangeReads: true, streamingPut: true, holdsPieces: true, conditionalPut: true, localRoot: root },
     put,
     get,
     stat,

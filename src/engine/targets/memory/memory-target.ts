@@ -26,7 +26,7 @@ export function createMemoryTarget(options: { label?: string; clock?: Clock } = 
 
   return {
     label,
-    features: { atomicPut: true, rangeReads: true, conditionalPut: true },
+    features: { atomicPut: true, rangeReads: true, holdsPieces: true, conditionalPut: true },
 
     async put(key, body, { sizeBytes, ifAbsent = false, signal } = {}) {
       keySegments(key)
