@@ -70,7 +70,7 @@ export function createPartsWriter(options: {
 
   async function store(part: StoredPart, channel: ByteChannel): Promise<void> {
     const key = `${prefix}/${part.name}`
-    const result = await target.put(key, channel, { onChunkDone: memory.done, signal })
+    const result = await target.put(key, channel, { inPlace: true, onChunkDone: memory.done, signal })
     // A target that answers while the part still grows has not read it to its end, and will not.
     requireStored(target, key, result, open?.part === part ? Infinity : part.size)
   }
