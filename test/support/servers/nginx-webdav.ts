@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type Account, openWebdavServer, type TlsFiles, type WebdavServer } from './webdav-server.ts'
@@ -44,7 +45,8 @@ export async function nginxWebdav({ account, tls, directives = [] }: NginxOption
         '}',
         '',
       ]
-      if (account !== undefined) await writeFile(usersFile, `${account.username}:{PLAIN}${account.password}\n`)
+      if (account !== undefined)
+        await writeFile(usersFile, `${account.username}:{SHA}${createHash('sha1').update(account.password).digest('base64')}\n`)
       await writeFile(`${work}/nginx.conf`, lines.join('\n'))
       return ['nginx', '-p', work, '-e', `${work}/error.log`, '-c', `${work}/nginx.conf`]
     },

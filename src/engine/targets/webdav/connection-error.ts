@@ -50,6 +50,8 @@ export function connectionError(error: unknown, doing: string): unknown {
 
 /** Of the error or of what caused it: undici wraps some, Node those of several addresses. */
 function codeOf(error: Error): string | undefined {
+  // undici's parser does not always say what it stumbled over.
+  if (error.name === 'HTTPParserError') return 'HPE_INVALID'
   if ('code' in error && typeof error.code === 'string') {
     return error.code === 'UND_ERR_SOCKET' && error.cause instanceof Error ? (codeOf(error.cause) ?? error.code) : error.code
   }

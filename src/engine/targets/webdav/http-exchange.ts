@@ -81,8 +81,7 @@ export async function exchange(
   watch.serverTurn(body instanceof Uint8Array ? body.byteLength : 0)
   try {
     const answer = await dispatcher.request({
-      // undici's type lists fewer methods than it sends.
-      method: method as Dispatcher.HttpMethod,
+      method,
       path,
       headers: {
         'user-agent': 'bastion',
