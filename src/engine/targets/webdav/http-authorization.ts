@@ -90,8 +90,9 @@ function digestAuthorization(first: HttpChallenge, { username, password }: Crede
     renew(headers) {
       const next = strongestDigest(parseChallenges(headers))
       if (next?.parameters['stale']?.toLowerCase() !== 'true') return false
+      // Requests under way at once are told the same.
+      if (next.parameters['nonce'] !== challenge.parameters['nonce']) uses = 0
       challenge = next
-      uses = 0
       return true
     },
   }

@@ -19,8 +19,8 @@ export class CutMultiStatusError extends MultiStatusError {}
 
 /** Of one resource: many times what three properties take. */
 const maxResourceCharacters = 64 * 1024
-/** Of a whole answer: about a million resources. */
-const maxAnswerBytes = 512 * 1024 * 1024
+/** Of a whole answer: about half a million resources. */
+const maxAnswerBytes = 256 * 1024 * 1024
 
 const parser = new XMLParser({
   removeNSPrefix: true,
@@ -82,9 +82,17 @@ function nodeOf(element: unknown): XmlNode {
   return typeof element === 'object' && element !== null && !Array.isArray(element) ? (element as XmlNode) : {}
 }
 
+function parse(xml: string): XmlNode {
+  try {
+    return nodeOf(parser.parse(xml))
+  } catch (error) {
+    throw new MultiStatusError('it is not well-formed XML', { cause: error })
+  }
+}
+
 function parseResource(xml: string): DavResource {
   refuseDeclarations(xml)
-  const response = nodeOf(nodeOf(parser.parse(xml))['response'])
+  const response = nodeOf(parse(xml)['response'])
   const { href, propstat } = response
   if (typeof href !== 'string' || href === '') throw new MultiStatusError('it names a resource without href')
   const found = (Array.isArray(propstat) ? propstat : []).map(nodeOf).filter((each) => statusCode(each['status']) === 200)

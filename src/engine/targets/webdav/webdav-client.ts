@@ -1,7 +1,9 @@
 import { getCACertificates } from 'node:tls'
 import { Pool } from 'undici'
+import type { Clock } from '../../../core/clock.ts'
 import { BastionError } from '../../../core/errors.ts'
 import { orCanceled, throwIfCanceled } from '../cancellation.ts'
+import { httpStatusError } from '../http-status-error.ts'
 import { basicAuthorization, chooseAuthorization, type Credentials, type HttpAuthorization } from './http-authorization.ts'
 import { exchange, isUpload, type WebdavRequest, type WebdavResponse } from './http-exchange.ts'
 
@@ -24,18 +26,24 @@ export interface WebdavClientOptions {
   /** PEM; trusted besides those this machine trusts */
   caCertificate: string | undefined
   timeoutMs: number
+  clock: Clock
 }
 
 /** For requests that end by themselves. Those that wait for a reader or a writer of ours are not counted: they could wait for each other. */
 const shortConnections = 8
+/** Who does not take a call by then does not hear it. */
+const maxConnectMs = 15_000
 
-export function createWebdavClient({ origin, rootPath, credentials, caCertificate, timeoutMs }: WebdavClientOptions): WebdavClient {
+export function createWebdavClient({ origin, rootPath, credentials, caCertificate, timeoutMs, clock }: WebdavClientOptions): WebdavClient {
   const poolOptions: Pool.Options = {
     allowH2: false,
     // Ours know whose turn it is; these do not.
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: { timeout: timeoutMs, ...(caCertificate !== undefined && { ca: [...getCACertificates('default'), caCertificate] }) },
+    connect: {
+      timeout: Math.min(timeoutMs, maxConnectMs),
+      ...(caCertificate !== undefined && { ca: [...getCACertificates('default'), caCertificate] }),
+    },
   }
   const shortPool = new Pool(origin, { ...poolOptions, connections: shortConnections })
   const streamPool = new Pool(origin, poolOptions)
@@ -72,8 +80,11 @@ export function createWebdavClient({ origin, rootPath, credentials, caCertificat
   async function ask(account: Credentials, doing: string): Promise<HttpAuthorization> {
     const response = await sendWith(rootRequest(doing))
     await response.discard()
+    const { status } = response
+    // It is not itself, and may want something else when it is.
+    if (status === 429 || status >= 500) throw httpStatusError(doing, { status, retryAfter: response.header('retry-after') }, clock.now())
     // Who may look without an account is to be known by it all the same: others may see less.
-    if (response.status !== 401) return basicAuthorization(account)
+    if (status !== 401) return basicAuthorization(account)
     const authorization = chooseAuthorization(response.challenges, account)
     if (authorization !== null) return authorization
     throw new BastionError('target_auth', `${doing}: the server wants a way to log in that is neither Basic nor Digest.`)

@@ -27,8 +27,9 @@ export function createWebdavPaths(basePath: string): WebdavPaths {
       // An absolute URL or an absolute path (RFC 4918, 8.3), and no query.
       const path = href.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, '').replace(/[?#].*$/s, '')
       const parts = path.split('/').filter((part) => part !== '')
-      const above = [...baseSegments, ...segments]
-      const isBelow = parts.length >= above.length && above.every((segment, i) => decoded(parts[i]!) === segment)
+      // Servers on filesystems that normalize names may say them in another form than we did.
+      const above = [...baseSegments, ...segments].map((segment) => segment.normalize())
+      const isBelow = parts.length >= above.length && above.every((segment, i) => decoded(parts[i]!)?.normalize() === segment)
       if (!isBelow) throw new RangeError(`${href} is not below ${object(segments)}`)
       return decodedSegments(parts.slice(above.length).join('/'))
     },

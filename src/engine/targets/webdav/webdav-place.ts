@@ -29,10 +29,10 @@ export function isAbsent({ status }: WebdavResponse): boolean {
   return status === 404 || status === 410
 }
 
-/** Whether the server answers that this is a collection, whose path has a slash at its end. */
+/** Whether the server answers that this is a collection, whose path has a slash at its end. (Behind a proxy it may take its host for another one.) */
 export function isSentToCollection(place: WebdavPlace, response: WebdavResponse, path: string): boolean {
   const to = response.status >= 300 && response.status < 400 ? redirection(place, response) : undefined
-  return to?.origin === place.origin && to.pathname === new URL(`${path}/`, place.origin).pathname
+  return to !== undefined && to.pathname === new URL(`${path}/`, place.origin).pathname
 }
 
 /** The error of an answer that is none of those expected. */
@@ -49,8 +49,9 @@ export function refusal(place: WebdavPlace, response: WebdavResponse, doing: str
       },
     )
   }
+  if (status === 207) return new BastionError('target_rejected', `${doing}: the server could do only a part of it.`, { details: { status } })
   const error = httpStatusError(doing, { status, retryAfter: response.header('retry-after') }, place.clock.now())
-  if (status !== 405 && status !== 501) return error
+  if (status >= 300 && status !== 405 && status !== 501) return error
   return new BastionError(error.code, error.message, {
     hint: 'Check that the address is that of a WebDAV collection, and that its server allows PUT, DELETE, MKCOL, MOVE and PROPFIND.',
     details: error.details,

@@ -40,7 +40,7 @@ export function createWebdavTarget(options: WebdavTargetOptions): Target {
   const credentials = username === undefined ? undefined : { username, password: password ?? '' }
   if (credentials === undefined && password !== undefined) throw new BastionError('invalid_spec', `${label}: a password is given, but no user name.`)
   if (username?.includes(':') === true) throw new BastionError('invalid_spec', `${label}: a user name for HTTP holds no ":".`)
-  const client = createWebdavClient({ origin: url.origin, rootPath: paths.collection([]), credentials, caCertificate, timeoutMs })
+  const client = createWebdavClient({ origin: url.origin, rootPath: paths.collection([]), credentials, caCertificate, timeoutMs, clock })
   const place: WebdavPlace = { client, paths, label, origin: url.origin, clock }
   const collections = createCollections(place)
   const move = createMoveObject(place)

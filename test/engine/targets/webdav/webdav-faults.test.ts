@@ -109,7 +109,7 @@ describe('a status', () => {
   test('of a part of a tree that could not be removed fails the removal', async () => {
     const { target, server } = await setUp(on('DELETE', (_, response) => response.writeHead(207).end(multistatus())))
     server.objects.set('/dav/run/a', bytes)
-    await expect(target.removeTree('run')).rejects.toMatchObject({ code: 'target_rejected' })
+    await expect(target.removeTree('run')).rejects.toMatchObject({ code: 'target_rejected', message: expect.stringContaining('only a part') })
   })
 })
 
@@ -178,6 +178,24 @@ describe('credentials', () => {
     nonce = 'third'
     expect(await target.stat('b')).toEqual({ sizeBytes: bytes.byteLength })
     expect(server.objects.get('/dav/b')).toEqual(bytes)
+    expect(server.requests.filter(({ headers }) => headers.authorization?.startsWith('Basic') === true)).toEqual([])
+  })
+
+  test('are not shown to a server that could not say how it wants to see them', async () => {
+    let down = true
+    const { target, server } = await setUp(
+      (request, response) => {
+        if (down) response.writeHead(503, { 'retry-after': '3' }).end()
+        else if (request.headers.authorization === undefined)
+          response.writeHead(401, { 'www-authenticate': 'Digest realm="x", nonce="n", qop="auth"' }).end()
+        else return false
+        return true
+      },
+      { account },
+    )
+    await expect(target.stat('a')).rejects.toMatchObject({ code: 'target_rate_limited', details: { retry_after_ms: 3_000 } })
+    down = false
+    expect(await target.stat('a')).toBeNull()
     expect(server.requests.filter(({ headers }) => headers.authorization?.startsWith('Basic') === true)).toEqual([])
   })
 
