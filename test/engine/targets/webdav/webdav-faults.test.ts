@@ -250,8 +250,8 @@ describe('silence', () => {
   })
 
   test('of our own is no fault of the server: neither a source that is slow nor a reader', async () => {
-    const { target, server } = await setUp(undefined, { timeoutMs: 50 })
-    const pause = () => new Promise((resolve) => setTimeout(resolve, 150))
+    const { target, server } = await setUp(undefined, { timeoutMs: 500 })
+    const pause = () => new Promise((resolve) => setTimeout(resolve, 900))
     async function* slow(): AsyncGenerator<Uint8Array> {
       await pause()
       yield bytes
@@ -260,8 +260,8 @@ describe('silence', () => {
     await target.put('a', slow())
     let read = 0
     for await (const chunk of await target.get('a')) {
+      if (read === 0) await pause()
       read += chunk.byteLength
-      await pause()
     }
     expect(read).toBe(bytes.byteLength)
     expect(server.objects.get('/dav/a')).toEqual(bytes)
