@@ -30,7 +30,11 @@ ${program.commands.map(commandText).join('\n\n')}
 ## How things are named
 
 **A target** is the folder or URL that keeps artifacts: \`/backups\`, \`./backups\`, \`file:///backups\`. \`memory:\` forgets everything at the end of the
-process and is for trying things out. \`webdav+https://\`, \`webdav+http://\`, \`s3://\` and \`sftp://\` are refused as \`unsupported\`: they are not there yet.
+process and is for trying things out. \`s3://\` and \`sftp://\` are refused as \`unsupported\`: they are not there yet.
+
+**A WebDAV target** is \`webdav+https://host/dir\` (or \`webdav+http://\`, which anybody on the way can read). Its account stands in \`BASTION_WEBDAV_USERNAME\` and
+\`BASTION_WEBDAV_PASSWORD\`, or in the URL: \`webdav+https://user:password@host/dir\`, percent-encoded. The server must allow PUT, MKCOL, MOVE, DELETE and PROPFIND. A
+certificate that a CA of your own has signed is trusted when the file \`NODE_EXTRA_CA_CERTS\` names holds that CA.
 
 **An artifact** is \`TARGET/JOB/RUN\`, as \`backup\` prints it; \`list\` prints \`JOB/RUN\`. \`TARGET/JOB@latest\` is the one of a job that was completed last,
 \`TARGET@latest\` the same for a target with one job. Damaged artifacts are never the latest.

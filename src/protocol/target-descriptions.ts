@@ -36,6 +36,52 @@ const localDirectory = describeTarget({
   capabilities: ['atomic_put', 'durable_put', 'range_reads', 'streaming_put', 'conditional_put', 'on_this_machine'],
 })
 
+const webdav = describeTarget({
+  kind: 'webdav',
+  title: 'WebDAV',
+  help: 'A collection on a WebDAV server: Nextcloud, Apache, nginx, a NAS, rclone. It is created when the first backup is stored.',
+  options: {
+    base_url: {
+      title: 'Address',
+      help: 'Where the artifacts go. The server must allow PUT, MKCOL, MOVE, DELETE and PROPFIND there.',
+      schema: z
+        .url({ protocol: /^https?$/, error: 'an address begins with https:// or http://' })
+        .regex(/^[^?#]*$/, 'an address has no "?" and no "#"')
+        .regex(/^[^:]+:\/\/[^/@]*(?:\/|$)/, 'user and password are options of their own'),
+      example: 'https://dav.example.org/backups',
+    },
+    username: {
+      title: 'User name',
+      help: 'Of the account, where the server wants one.',
+      schema: z
+        .string()
+        .regex(/^[^:]+$/, 'a user name has no ":"')
+        .optional(),
+      example: 'backup',
+    },
+    password: {
+      title: 'Password',
+      help: 'Of the account. It is sent only as the server asks for it; use https, or everybody on the way may read it.',
+      schema: z.string().optional(),
+      secret: true,
+    },
+    ca_certificate: {
+      title: 'CA certificate',
+      help: 'The certificate (PEM) of a CA of your own that signed the one of the server. It is trusted besides those this machine trusts.',
+      schema: z
+        .string()
+        .regex(/-----BEGIN CERTIFICATE-----/, 'a certificate is given as PEM')
+        .optional(),
+    },
+    timeout_s: {
+      title: 'Timeout',
+      help: 'How many seconds the server may be silent. It has longer the more it was sent.',
+      schema: z.int().min(1).max(3600).default(60),
+    },
+  },
+  capabilities: ['atomic_put', 'range_reads', 'streaming_put'],
+})
+
 const memory = describeTarget({
   kind: 'memory',
   title: 'Memory',
@@ -45,11 +91,11 @@ const memory = describeTarget({
 })
 
 /** Every kind of target. The engine's registry must implement each, or it does not compile. */
-export const targetDescriptions = { local_dir: localDirectory, memory } as const
+export const targetDescriptions = { local_dir: localDirectory, webdav, memory } as const
 
 export type TargetKind = keyof typeof targetDescriptions
 export type TargetConfigOf<Kind extends TargetKind> = DriverConfig<(typeof targetDescriptions)[Kind]>
 export type TargetConfig = { [Kind in TargetKind]: TargetConfigOf<Kind> }[TargetKind]
 
 /** The `target` of a job: `{"type": "local_dir", "path": "/srv/backups"}`. */
-export const targetConfigSchema = z.discriminatedUnion('type', [configSchema(localDirectory), configSchema(memory)])
+export const targetConfigSchema = z.discriminatedUnion('type', [configSchema(localDirectory), configSchema(webdav), configSchema(memory)])

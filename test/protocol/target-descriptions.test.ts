@@ -12,6 +12,7 @@ import {
 
 const samples: { [Kind in TargetKind]: TargetConfig & { type: Kind } } = {
   local_dir: { type: 'local_dir', path: '/backups' },
+  webdav: { type: 'webdav', base_url: 'https://dav.example.org/backups', username: 'backup', password: 'secret', timeout_s: 60 },
   memory: { type: 'memory' },
 }
 
@@ -43,6 +44,13 @@ describe.each(Object.values(targetDescriptions))('$kind', (description) => {
 test.each(['backups', '', 'C:\\x', '/nu\0l'])('a folder named %j is refused before anything is opened', (path) => {
   expect(targetConfigSchema.safeParse({ type: 'local_dir', path }).success).toBe(false)
 })
+
+test.each(['ftp://host/dir', 'host/dir', 'https://me:secret@host/dir', 'https://host/dir?x', 'https://host/#x', 'https://'])(
+  'a WebDAV address %j is refused before anything is opened',
+  (baseUrl) => {
+    expect(targetConfigSchema.safeParse({ type: 'webdav', base_url: baseUrl }).success).toBe(false)
+  },
+)
 
 describe('from a description', () => {
   const description = {

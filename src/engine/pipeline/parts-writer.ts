@@ -102,7 +102,7 @@ export function createPartsWriter(options: {
 
   async function store(part: StoredPart, { body, release }: PartBody): Promise<void> {
     const key = `${prefix}/${part.name}`
-    const result = await target.put(key, body, { ...(isReplayable(body) ? {} : { onChunkDone: memory.done }), signal })
+    const result = await target.put(key, body, { inPlace: true, ...(isReplayable(body) ? {} : { onChunkDone: memory.done }), signal })
     // A target that answers while the part still grows has not read it to its end, and will not.
     requireStored(target, key, result, open?.part === part ? Infinity : part.size)
     release()

@@ -14,6 +14,11 @@ type OpenTarget<Kind extends TargetKind> = (config: TargetConfigOf<Kind>, contex
 /** One line a driver. A described kind that is missing here does not compile. */
 const drivers: { readonly [Kind in TargetKind]: OpenTarget<Kind> } = {
   local_dir: ({ path }) => createLocalDirTarget({ path }),
+  // Its client is read when it is needed: a command that writes to a folder starts without it.
+  webdav: async ({ base_url, username, password, ca_certificate, timeout_s }, { clock }) => {
+    const { createWebdavTarget } = await import('./webdav/webdav-target.ts')
+    return createWebdavTarget({ baseUrl: base_url, username, password, caCertificate: ca_certificate, timeoutMs: timeout_s * 1000, clock })
+  },
   memory: (_, { clock }) => createMemoryTarget({ clock }),
 }
 

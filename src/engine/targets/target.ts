@@ -85,6 +85,11 @@ export interface PutOptions {
   sizeBytes?: number
   /** Fail with `target_rejected` (details `{exists: true}`) when the key exists. */
   ifAbsent?: boolean
+  /**
+   * The key is new, and only the caller writes to its directory and knows when what stands there counts. A place that is atomic by storing in two steps may store
+   * in one: then a part of the object may be seen meanwhile, and be left when the put fails. With `ifAbsent` it does not count.
+   */
+  inPlace?: boolean
   /** Told by targets that know it: a chunk of the body, or a slice of one, is not needed any more although the put goes on. Its memory may go. */
   onChunkDone?: (chunk: Uint8Array) => void
   signal?: AbortSignal

@@ -28,15 +28,34 @@ describe('a TARGET', () => {
     expect(parseTarget('memory:', '/')).toEqual({ type: 'memory' })
   })
 
-  test.each(['webdav+https://host/dir', 'webdav+http://host/dir', 's3://bucket/prefix?endpoint=http://h', 'sftp://host/dir'])(
-    '%s is not in this build',
-    (text) => {
-      const scheme = text.slice(0, text.indexOf(':'))
-      expect(() => parseTarget(text, '/')).toThrow(
-        expect.objectContaining({ code: 'unsupported', message: expect.stringContaining(`${scheme} targets`) }),
-      )
-    },
-  )
+  test.each([
+    ['webdav+https://host/dir', 'https://host/dir'],
+    ['webdav+http://host:8080', 'http://host:8080/'],
+    ['WEBDAV+HTTPS://Host/a%20b/%C3%BC/', 'https://host/a%20b/%C3%BC/'],
+    ['webdav+https://host/files/me@example.org', 'https://host/files/me@example.org'],
+  ])('%s is WebDAV at %s', (text, baseUrl) => {
+    expect(parseTarget(text, '/')).toEqual({ type: 'webdav', base_url: baseUrl, timeout_s: 60 })
+  })
+
+  test('has its WebDAV account in the URL, or else in the environment', () => {
+    const env = { BASTION_WEBDAV_USERNAME: 'env', BASTION_WEBDAV_PASSWORD: 'secret' }
+    const account = (text: string, given: Record<string, string> = env) => {
+      const { username, password } = parseTarget(text, '/', given) as { username?: string; password?: string }
+      return [username, password]
+    }
+    expect(account('webdav+https://host/dir')).toEqual(['env', 'secret'])
+    expect(account('webdav+https://me@host/dir')).toEqual(['me', 'secret'])
+    expect(account('webdav+https://me%40home:p%2Fw@host/dir')).toEqual(['me@home', 'p/w'])
+    expect(account('webdav+https://me:p%w@host/dir', {})).toEqual(['me', 'p%w'])
+    expect(account('webdav+https://host/dir', {})).toEqual([undefined, undefined])
+  })
+
+  test.each(['s3://bucket/prefix?endpoint=http://h', 'sftp://host/dir'])('%s is not in this build', (text) => {
+    const scheme = text.slice(0, text.indexOf(':'))
+    expect(() => parseTarget(text, '/')).toThrow(
+      expect.objectContaining({ code: 'unsupported', message: expect.stringContaining(`${scheme} targets`) }),
+    )
+  })
 
   test.each([
     '',
@@ -53,17 +72,25 @@ describe('a TARGET', () => {
     'user@host:dir',
     's3:bucket',
     'a\0b',
+    'webdav+https://',
+    'webdav+https://host/dir?x=y',
+    'webdav+https://host/dir#x',
+    'webdav+https://us%3Aer:pw@host/dir',
   ])('%j is refused', (text) => {
     expect(() => parseTarget(text, '/')).toThrow(expect.objectContaining({ code: 'invalid_spec' }))
   })
 
-  test('that parses satisfies the schema of its driver, and opens', async () => {
-    for (const text of ['/backups', 'backups', 'file:///x', 'memory:']) {
-      const config = targetConfigSchema.parse(parseTarget(text, '/home/me'))
-      const target = await openTarget(config, { clock: { now: () => 0 } })
-      expect(target.label).toBe(config.type === 'memory' ? 'memory:' : config.path)
-      await target.close()
-    }
+  test.each([
+    ['/backups', '/backups'],
+    ['backups', '/home/me/backups'],
+    ['file:///x', '/x'],
+    ['memory:', 'memory:'],
+    ['webdav+https://me:hunter2@host:8443/dir/', 'webdav+https://host:8443/dir'],
+  ])('%s satisfies the schema of its driver, opens, and is called %s', async (text, label) => {
+    const config = targetConfigSchema.parse(parseTarget(text, '/home/me'))
+    const target = await openTarget(config, { clock: { now: () => 0 } })
+    expect(target.label).toBe(label)
+    await target.close()
   })
 
   test('that is refused never tells its password', () => {
@@ -74,6 +101,9 @@ describe('a TARGET', () => {
       'gopher://me:hun/ter2@host',
       's3://:hunter2@b?x=y',
       'me:hunter2@host:dir',
+      'webdav+https://me:22/hunter2@host/dir',
+      'webdav+https://me:hunter2@host/dir?x',
+      'webdav+https://us%3Aer:hunter2@host/dir',
     ]) {
       try {
         parseTarget(text, '/')

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { tmpdir } from 'node:os'
@@ -10,7 +11,10 @@ import { createRetryingTarget } from '../../../src/engine/targets/retrying-targe
 import type { Target } from '../../../src/engine/targets/target.ts'
 import { createThrottledTarget } from '../../../src/engine/targets/throttled-target.ts'
 import { createTokenBucket } from '../../../src/engine/targets/token-bucket.ts'
+import { createWebdavTarget } from '../../../src/engine/targets/webdav/webdav-target.ts'
 import { seededRandom } from '../../support/seed.ts'
+import { webdavKinds, type WebdavKind } from '../../support/servers/webdav-servers.ts'
+import type { WebdavServer } from '../../support/servers/webdav-server.ts'
 import { testTargetContract } from '../../support/target-contract.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 
@@ -25,33 +29,54 @@ async function localDir(parent: string = tmpdir()): Promise<Target> {
   return createLocalDirTarget({ path: path.join(folder.path, 'not', 'yet', 'made') })
 }
 
-const places: [string, () => Target | Promise<Target>][] = [
+const webdavServers = new Map<WebdavKind, Promise<WebdavServer>>()
+afterAll(async () => {
+  for (const server of webdavServers.values()) await (await server)[Symbol.asyncDispose]()
+})
+
+async function webdav(kind: WebdavKind): Promise<Target> {
+  const starting = webdavServers.get(kind) ?? kind.start()
+  webdavServers.set(kind, starting)
+  const { url } = await starting
+  return createWebdavTarget({ baseUrl: `${url}/${randomUUID()}/not yet/made`, timeoutMs: 30_000, clock: { now: Date.now } })
+}
+
+const places: [name: string, open: () => Target | Promise<Target>, whyNot?: string | undefined, cannot?: Readonly<Record<string, string>>][] = [
   ['memory', () => createMemoryTarget({ clock: { now: () => 1_700_000_000_000 } })],
   ['local_dir on a disk', () => localDir()],
+  ...webdavKinds.map((kind): (typeof places)[number] => [`webdav on ${kind.name}`, () => webdav(kind), kind.whyNot, kind.cannot]),
 ]
 
-for (const [name, open] of places) {
-  testTargetContract(name, open)
-  testTargetContract(`counting ${name}`, async () => createCountingTarget(await open()))
-  testTargetContract(`throttled ${name}`, async () => throttled(await open()))
-  testTargetContract(`faulty ${name} without faults`, async () => createFaultyTarget(await open(), {}))
-  testTargetContract(`faulty ${name} with room enough`, async () => createFaultyTarget(await open(), { fullAfterBytes: 2 ** 40 }))
-  testTargetContract(`retrying ${name}`, async () => retrying(await open()))
-  testTargetContract(`retrying ${name} that fails every third request and breaks off every fourth get`, async () => {
-    const faulty = createFaultyTarget(await open(), {
-      rules: [
-        { fault: { kind: 'cut', withinBytes: 2_000_000 }, method: 'get', probability: 0.25 },
-        // A stream is sent once only, so puts are left alone; their retries have tests of their own.
-        ...(['get', 'stat', 'list', 'remove', 'flush'] as const).map((method) => ({
-          fault: { kind: 'error' as const, code: 'target_unreachable' as const },
-          method,
-          probability: 1 / 3,
-        })),
-      ],
-      seed: 1,
-    })
-    return retrying(faulty)
-  })
+for (const [name, open, whyNot, cannot] of places) {
+  if (whyNot !== undefined) {
+    test(`contract: ${name}`, ({ skip }) => skip(whyNot))
+    continue
+  }
+  testTargetContract(name, open, cannot)
+  testTargetContract(`counting ${name}`, async () => createCountingTarget(await open()), cannot)
+  testTargetContract(`throttled ${name}`, async () => throttled(await open()), cannot)
+  testTargetContract(`faulty ${name} without faults`, async () => createFaultyTarget(await open(), {}), cannot)
+  testTargetContract(`faulty ${name} with room enough`, async () => createFaultyTarget(await open(), { fullAfterBytes: 2 ** 40 }), cannot)
+  testTargetContract(`retrying ${name}`, async () => retrying(await open()), cannot)
+  testTargetContract(
+    `retrying ${name} that fails every third request and breaks off every fourth get`,
+    async () => {
+      const faulty = createFaultyTarget(await open(), {
+        rules: [
+          { fault: { kind: 'cut', withinBytes: 2_000_000 }, method: 'get', probability: 0.25 },
+          // A stream is sent once only, so puts are left alone; their retries have tests of their own.
+          ...(['get', 'stat', 'list', 'remove', 'flush'] as const).map((method) => ({
+            fault: { kind: 'error' as const, code: 'target_unreachable' as const },
+            method,
+            probability: 1 / 3,
+          })),
+        ],
+        seed: 1,
+      })
+      return retrying(faulty)
+    },
+    cannot,
+  )
 }
 
 if (existsSync('/dev/shm')) testTargetContract('local_dir in memory (tmpfs)', () => localDir('/dev/shm'))
