@@ -16,6 +16,7 @@ import { writeArchive } from './pipeline/write-archive.ts'
 import { restoreNotes } from './formats/archive-v1/restore-notes.ts'
 import type { PackReport } from './pipeline/source-packer.ts'
 import { createProgressMeter } from './progress-meter.ts'
+import { confirmStored } from './confirm-stored.ts'
 import { removePartialRun } from './remove-partial-run.ts'
 import { prepareFilesystemSource } from './sources/filesystem/filesystem-source.ts'
 import { storeJson, storeText } from './store-object.ts'
@@ -101,7 +102,7 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
     started_at: startedAt,
   }
   try {
-    await storeJson(target, `${prefix}/${objectNames.run}`, marker, signal)
+    const markerStored = await storeJson(target, `${prefix}/${objectNames.run}`, marker, signal)
     emit('packaging', `packing as ${pipeline.format}`)
     const archive = await writeArchive({
       target,
@@ -156,14 +157,20 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
       ...(encrypted ? {} : { source: { type: spec.type, paths: spec.paths }, coverage }),
       consistency: { grade: report.grade(), changed_total, replaced_total, deleted_total, read_error_total, retried_total },
     }
-    const { hash: manifestHash } = await storeJson(target, `${prefix}/${objectNames.manifest}`, manifest, signal)
-    await storeText(target, `${prefix}/${objectNames.restoreNotes}`, restoreNotes(manifest), signal)
+    const stored = await storeJson(target, `${prefix}/${objectNames.manifest}`, manifest, signal)
+    const notes = await storeText(target, `${prefix}/${objectNames.restoreNotes}`, restoreNotes(manifest), signal)
     await target.flush?.(prefix)
+    const objects = new Map([...archive.parts, archive.index].map(({ name, size }) => [name, size]))
+    objects.set(objectNames.run, markerStored.size).set(objectNames.manifest, stored.size).set(objectNames.restoreNotes, notes.size)
+    await confirmStored(target, prefix, objects, signal)
+    const manifestHash = stored.hash
     signal.throwIfAborted()
     const complete: CompleteMarker = { v: 1, run_id: runId, manifest_hash: manifestHash, completed_at: clock.now() }
-    await storeJson(target, `${prefix}/${objectNames.complete}`, complete, signal)
+    const completeStored = await storeJson(target, `${prefix}/${objectNames.complete}`, complete, signal)
     // The marker's name, and the directories that lead to it.
     await target.flush?.(prefix)
+    // From here on the artifact exists: nobody cancels it any more.
+    await confirmStored(target, prefix, new Map([[objectNames.complete, completeStored.size]]))
 
     const warning = report.issues.total > 0 || (spec.consistency_policy === 'warn' && hasFindings(report.consistency))
     const grade = report.grade()
