@@ -24,7 +24,7 @@ import { systemClock } from './system-clock.ts'
  * @param putBytesPerSecond how fast it is written to at most
  */
 export async function targetArgument(text: string, context: CliContext, putBytesPerSecond?: number): Promise<Target & AsyncDisposable> {
-  const inner = await openTarget(parseTarget(text, context.cwd), { clock: systemClock })
+  const inner = await openTarget(parseTarget(text, context.cwd, context.env), { clock: systemClock })
   const put = putBytesPerSecond === undefined ? undefined : createTokenBucket({ bytesPerSecond: putBytesPerSecond, clock: systemClock, sleep })
   const target = createRetryingTarget(put === undefined ? inner : createThrottledTarget(inner, { put }), {
     clock: systemClock,

@@ -12,6 +12,7 @@ import {
 
 const samples: { [Kind in TargetKind]: TargetConfig & { type: Kind } } = {
   local_dir: { type: 'local_dir', path: '/backups' },
+  sftp: { type: 'sftp', host: 'backup.example.org', port: 22, username: 'bastion', path: 'backups', password: 'hunter2', timeout_s: 60 },
   memory: { type: 'memory' },
 }
 

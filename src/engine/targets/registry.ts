@@ -15,6 +15,11 @@ type OpenTarget<Kind extends TargetKind> = (config: TargetConfigOf<Kind>, contex
 const drivers: { readonly [Kind in TargetKind]: OpenTarget<Kind> } = {
   local_dir: ({ path }) => createLocalDirTarget({ path }),
   memory: (_, { clock }) => createMemoryTarget({ clock }),
+  sftp: async ({ host_key: hostKey, private_key: privateKey, agent_socket: agentSocket, timeout_s: timeoutSeconds, ...rest }) => {
+    // Loaded only when it is used: an SSH client is much for a backup to a disk.
+    const { createSftpTarget } = await import('./sftp/sftp-target.ts')
+    return createSftpTarget({ ...rest, hostKey, privateKey, agentSocket, timeoutMs: timeoutSeconds * 1000 })
+  },
 }
 
 /** Opens the target of a config that its schema has accepted. Nothing is written, and nothing need be there yet. The caller closes it. */

@@ -2,24 +2,27 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { BastionError } from '../../core/errors.ts'
 import type { TargetConfig } from '../../protocol/target-descriptions.ts'
+import { parseSftpUrl } from './sftp/sftp-url.ts'
 
 /** Places Bastion is to know, but this build does not. */
-const plannedSchemes = ['webdav+https', 'webdav+http', 's3', 'sftp']
+const plannedSchemes = ['webdav+https', 'webdav+http', 's3']
 
-const ways = 'a folder (/backups, ./backups), file:///backups or memory:'
+const ways = 'a folder (/backups, ./backups), file:///backups, sftp://user@host/folder or memory:'
 
 /**
- * The target a person named: `/backups`, `backups` (against `baseDir`), `file:///backups`, `memory:`.
+ * The target a person named: `/backups`, `backups` (against `baseDir`), `file:///backups`, `sftp://user@host/folder`, `memory:`.
  * @param baseDir absolute; where the person stood
+ * @param env of the process, for what a URL should not hold: credentials
  * @throws invalid_spec when it is none of them, unsupported when this build has no driver for it; neither message holds a credential
  */
-export function parseTarget(text: string, baseDir: string): TargetConfig {
+export function parseTarget(text: string, baseDir: string, env: NodeJS.ProcessEnv = {}): TargetConfig {
   if (text === '') throw new BastionError('invalid_spec', `No target is given; it is ${ways}.`)
   if (text.includes('\0')) throw new BastionError('invalid_spec', 'A target holds no NUL.')
   if (text === 'memory:') return { type: 'memory' }
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase()
   if (scheme === undefined) return { type: 'local_dir', path: resolve(baseDir, pathOf(text)) }
   if (scheme === 'file') return { type: 'local_dir', path: pathOfFileUrl(text) }
+  if (scheme === 'sftp') return parseSftpUrl(text, redactTarget(text), baseDir, env)
   if (plannedSchemes.includes(scheme)) {
     throw new BastionError('unsupported', `${redactTarget(text)}: ${scheme} targets are not in this build yet; it knows ${ways}.`)
   }

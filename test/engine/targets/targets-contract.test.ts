@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { tmpdir } from 'node:os'
@@ -11,6 +12,8 @@ import type { Target } from '../../../src/engine/targets/target.ts'
 import { createThrottledTarget } from '../../../src/engine/targets/throttled-target.ts'
 import { createTokenBucket } from '../../../src/engine/targets/token-bucket.ts'
 import { seededRandom } from '../../support/seed.ts'
+import { startOpenssh, whyNoOpenssh, type OpensshServer } from '../../support/servers/openssh-server.ts'
+import { sftpTarget } from '../../support/servers/sftp-target.ts'
 import { testTargetContract } from '../../support/target-contract.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 
@@ -25,12 +28,26 @@ async function localDir(parent: string = tmpdir()): Promise<Target> {
   return createLocalDirTarget({ path: path.join(folder.path, 'not', 'yet', 'made') })
 }
 
-const places: [string, () => Target | Promise<Target>][] = [
+let sshd: Promise<OpensshServer> | undefined
+afterAll(async () => (await sshd)?.[Symbol.asyncDispose]())
+
+async function sftpOnOpenssh(): Promise<Target> {
+  sshd ??= startOpenssh()
+  const server = await sshd
+  return sftpTarget(server, { path: path.join(server.folder, randomUUID(), 'not', 'yet', 'made') })
+}
+
+const places: [name: string, open: () => Target | Promise<Target>, whyNot?: string | undefined][] = [
   ['memory', () => createMemoryTarget({ clock: { now: () => 1_700_000_000_000 } })],
   ['local_dir on a disk', () => localDir()],
+  ['sftp on OpenSSH', sftpOnOpenssh, whyNoOpenssh()],
 ]
 
-for (const [name, open] of places) {
+for (const [name, open, whyNot] of places) {
+  if (whyNot !== undefined) {
+    test(`contract: ${name}`, ({ skip }) => skip(whyNot))
+    continue
+  }
   testTargetContract(name, open)
   testTargetContract(`counting ${name}`, async () => createCountingTarget(await open()))
   testTargetContract(`throttled ${name}`, async () => throttled(await open()))
