@@ -13,6 +13,7 @@ import { createThrottledTarget } from '../../../src/engine/targets/throttled-tar
 import { createTokenBucket } from '../../../src/engine/targets/token-bucket.ts'
 import { seededRandom } from '../../support/seed.ts'
 import { startOpenssh, whyNoOpenssh, type OpensshServer } from '../../support/servers/openssh-server.ts'
+import { startPlainSftp, type PlainSftpServer } from '../../support/servers/plain-sftp-server.ts'
 import { sftpTarget } from '../../support/servers/sftp-target.ts'
 import { testTargetContract } from '../../support/target-contract.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
@@ -37,10 +38,21 @@ async function sftpOnOpenssh(): Promise<Target> {
   return sftpTarget(server, { path: path.join(server.folder, randomUUID(), 'not', 'yet', 'made') })
 }
 
+let plainSftp: Promise<PlainSftpServer> | undefined
+afterAll(async () => (await plainSftp)?.[Symbol.asyncDispose]())
+
+async function sftpWithoutExtensions(): Promise<Target> {
+  plainSftp ??= startPlainSftp({ namesOnly: true })
+  const folder = await temporaryFolder()
+  folders.push(folder)
+  return sftpTarget(await plainSftp, { path: path.join(folder.path, 'not', 'yet', 'made') })
+}
+
 const places: [name: string, open: () => Target | Promise<Target>, whyNot?: string | undefined][] = [
   ['memory', () => createMemoryTarget({ clock: { now: () => 1_700_000_000_000 } })],
   ['local_dir on a disk', () => localDir()],
   ['sftp on OpenSSH', sftpOnOpenssh, whyNoOpenssh()],
+  ['sftp on a server without extensions', sftpWithoutExtensions],
 ]
 
 for (const [name, open, whyNot] of places) {

@@ -91,12 +91,17 @@ async function startIn(folder: AsyncDisposable & { readonly path: string }): Pro
   }
 }
 
-/** The daemon first, so that nobody new is served, then what it had started: a session outlives its daemon. */
+const patienceMs = 2_000
+
+/** Sessions first, while the daemon is there to take note of their end: those of targets that were closed end by themselves. */
 async function endAll(daemon: ChildProcess, ended: Promise<void>): Promise<void> {
-  const sessions = await descendantsOf(daemon.pid!)
+  const patientUntilMs = performance.now() + patienceMs
+  for (let sessions = await descendantsOf(daemon.pid!); sessions.length > 0; sessions = await descendantsOf(daemon.pid!)) {
+    if (performance.now() > patientUntilMs) for (const pid of sessions) endProcess(pid)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
   daemon.kill('SIGTERM')
   await ended
-  for (const pid of sessions) endProcess(pid)
 }
 
 export function endProcess(pid: number): void {

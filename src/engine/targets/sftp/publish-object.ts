@@ -4,7 +4,7 @@ import type { SftpSession } from './sftp-session.ts'
 import { hasStatus, SftpStatusError, sftpStatus } from './sftp-status.ts'
 
 /** A name that others keep taking is given up after so many tries. */
-const maxTries = 5
+const maxTries = 20
 
 /** Gives a written file its name, in place of what has it. */
 export async function publishReplacing(session: SftpSession, temporaryPath: string, path: string): Promise<void> {

@@ -24,8 +24,8 @@ export interface SftpSession extends SftpRequests, AsyncDisposable {
   readonly isOpen: boolean
 }
 
-/** The least a server is expected to move, and to flush to its disk. */
-const slowestBytesPerMs = 16
+/** So much to move or to flush gives the server its time once more: with 60 s, a second for each MiB. */
+const bytesPerTimeout = 60 * 1024 * 1024
 const checksPerTimeout = 12
 /** Keeps firewalls and address translation from forgetting the connection. Given up only after minutes: behind data on a slow line an answer takes its time. */
 const keepalive = { keepaliveInterval: 30_000, keepaliveCountMax: 20 }
@@ -118,7 +118,7 @@ export async function openSftpSession(options: SftpSessionOptions): Promise<Sftp
     new Promise((resolve, reject) => {
       // ssh2 would take a request on a closed channel and never answer.
       if (failure !== undefined) return reject(failure)
-      const asked = { limitMs: timeoutMs + sizeBytes / slowestBytesPerMs, reject }
+      const asked = { limitMs: timeoutMs * (1 + sizeBytes / bytesPerTimeout), reject }
       owed.add(asked)
       send(sftp, (error, value) => {
         if (!owed.delete(asked)) return

@@ -11,7 +11,7 @@ import { hasStatus, SftpStatusError, sftpStatus } from './sftp-status.ts'
 import { writeBody } from './sftp-write.ts'
 
 /** How long a put that failed waits for the removal of what it wrote; that goes on behind it. */
-const cleanUpMs = 2_000
+const cleanUpMs = 1_000
 /** With less room than this a disk is full: requests under way at once need more than one. */
 const fullBelowBytes = 1024 * 1024
 
