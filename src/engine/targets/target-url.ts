@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { BastionError } from '../../core/errors.ts'
 import type { TargetConfig } from '../../protocol/target-descriptions.ts'
-import { parseSftpUrl } from './sftp/sftp-url.ts'
+import { isOpenSftpQuery, parseSftpUrl } from './sftp/sftp-url.ts'
 
 /** Places Bastion is to know, but this build does not. */
 const plannedSchemes = ['webdav+https', 'webdav+http', 's3']
@@ -52,9 +52,16 @@ function pathOfFileUrl(text: string): string {
 
 /**
  * A TARGET (or ARTIFACT) as it may be shown and logged, its user part replaced: `sftp://***@host/dir`. When in doubt too much is hidden: a bare
- * `/`, `?` or `#` in a password makes a URL whose password cannot be told from its path, so all up to the last `@` goes.
+ * `/`, `?` or `#` in a password makes a URL whose password cannot be told from its path, so all up to the last `@` goes; and what follows a server's
+ * `?` goes when it is not only what we know to be open.
  */
 export function redactTarget(text: string): string {
+  const shown = hideUserPart(text)
+  const query = /^sftp:\/\/[^?]*\?(.*)$/is.exec(shown)?.[1]
+  return query === undefined || isOpenSftpQuery(query) ? shown : `${shown.slice(0, shown.indexOf('?'))}?***`
+}
+
+function hideUserPart(text: string): string {
   const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(text)?.[0] ?? ''
   const rest = text.slice(scheme.length)
   const firstSegment = /^[^/?#]*/.exec(rest)![0]

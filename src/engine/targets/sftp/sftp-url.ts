@@ -5,8 +5,13 @@ import { BastionError } from '../../../core/errors.ts'
 import { configSchema } from '../../../protocol/driver-description.ts'
 import { targetDescriptions, type TargetConfigOf } from '../../../protocol/target-descriptions.ts'
 
-/** Options that may stand behind the `?`. */
+/** Options that may stand behind the `?`; none of them is a secret. */
 const queryOptions = ['host_key', 'timeout_s']
+
+/** Whether a query may be shown: somebody may take it for the place of a password. */
+export function isOpenSftpQuery(query: string): boolean {
+  return query.split('&').every((part) => queryOptions.some((name) => part.startsWith(`${name}=`)))
+}
 
 /**
  * `sftp://user@host:port/folder?host_key=SHA256:…`; the folder is absolute, or `/~/folder` from where the account starts. Besides the URL's own user
@@ -15,7 +20,7 @@ const queryOptions = ['host_key', 'timeout_s']
  * @throws invalid_spec, which holds no credential
  */
 export function parseSftpUrl(text: string, shown: string, baseDir: string, env: NodeJS.ProcessEnv): TargetConfigOf<'sftp'> {
-  const { host, path, username, password, port, query } = partsOf(text, shown)
+  const { host, path, username, password, port, query } = partsOf(folderBeforeQuery(text), shown)
   const config = {
     type: 'sftp',
     host,
@@ -35,6 +40,17 @@ export function parseSftpUrl(text: string, shown: string, baseDir: string, env: 
   throw new BastionError('invalid_spec', `${shown}: ${issue!.path.join('.')}: ${issue!.message}.`)
 }
 
+const fingerprint = 'SHA256:[A-Za-z0-9+/]{43}'
+const folderBehindQuery = new RegExp(
+  `^([^?#]*?)/*([?](?:(?:host_key=${fingerprint}(?:,${fingerprint})*|host_key=[^/&]*%[^/&]*|timeout_s=[^/&]*)&?)+)(/.*)$`,
+  's',
+)
+
+/** Somebody who writes `TARGET/JOB` puts the job behind the query, where the folder goes on then. A fingerprint may hold slashes of its own. */
+function folderBeforeQuery(text: string): string {
+  return text.replace(folderBehindQuery, '$1$3$2')
+}
+
 function partsOf(text: string, shown: string) {
   try {
     const url = new URL(text)
@@ -50,8 +66,8 @@ function partsOf(text: string, shown: string) {
       query: queryOf(url.search),
     }
   } catch (error) {
-    // Without the cause: it holds the text as it was given. Neither does Node's own message say more than that it is none.
-    const reason = error instanceof TypeError || error instanceof URIError ? 'it is no URL' : (error as Error).message
+    // Without the cause: it holds the text as it was given.
+    const reason = error instanceof URIError ? 'a "%" is written %25' : error instanceof TypeError ? 'it is no URL' : (error as Error).message
     throw new BastionError('invalid_spec', `${shown} is no place on a server, which is written sftp://user@host/folder: ${reason}.`)
   }
 }
