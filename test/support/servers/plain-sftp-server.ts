@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import {
   closeSync,
@@ -58,7 +58,12 @@ export interface PlainSftpOptions {
 
 /** An SFTP server of nothing but version 3 of the protocol: no extension, small requests, paths as the operating system takes them. */
 export async function startPlainSftp(options: PlainSftpOptions = {}): Promise<PlainSftpServer> {
-  const key = ssh2.utils.generateKeyPairSync('ed25519').private
+  // Not by ssh2 itself: of 256 keys it makes, one cannot be read.
+  const { privateKey: key } = generateKeyPairSync('ec', {
+    namedCurve: 'prime256v1',
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'sec1', format: 'pem' },
+  })
   const connections = new Set<Connection>()
   const requests: SftpRequestName[] = []
   const account = { username: 'somebody', password: 'correct horse' }

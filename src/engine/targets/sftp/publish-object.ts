@@ -27,8 +27,8 @@ async function swap(session: SftpSession, temporaryPath: string, path: string): 
     } catch (error) {
       if (!(error instanceof SftpStatusError) || attempt === maxTries) throw error
     }
-    const slash = path.lastIndexOf('/')
-    const aside = `${path.slice(0, slash)}/${newTemporaryName(path.slice(slash + 1))}`
+    const nameAt = path.lastIndexOf('/') + 1
+    const aside = path.slice(0, nameAt) + newTemporaryName(path.slice(nameAt))
     try {
       await session.rename(path, aside)
     } catch (error) {

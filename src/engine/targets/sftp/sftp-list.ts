@@ -1,7 +1,7 @@
 import { orCanceled, throwIfCanceled } from '../cancellation.ts'
 import type { ListOptions, ObjectEntry } from '../target.ts'
 import { isTemporaryName } from '../temporary-name.ts'
-import { pathOf, type SftpRoot } from './sftp-path.ts'
+import { entryPath, pathOf, type SftpRoot } from './sftp-path.ts'
 import type { SftpAttributes, SftpEntry } from './sftp-requests.ts'
 import type { SftpSession } from './sftp-session.ts'
 import { hasStatus, sftpStatus } from './sftp-status.ts'
@@ -65,5 +65,5 @@ async function complete(
 ): Promise<{ name: string; attributes: SftpAttributes | undefined }> {
   const { name, attributes } = entry
   if (attributes !== undefined && !name.includes('\ufffd')) return { name, attributes }
-  return { name, attributes: await session.lstat(`${directory === '/' ? '' : directory}/${name}`) }
+  return { name, attributes: await session.lstat(entryPath(directory, name)) }
 }

@@ -45,8 +45,8 @@ function parsePrivateKey(text: string, passphrase: string | undefined): ParsedKe
   return parsed
 }
 
-/** How many ways there are besides asking for nothing: to tell "refused" from "none given". */
+/** What there was to be let in with, for messages. */
 export function describeMethods(methods: readonly AnyAuthMethod[]): string {
   const given = methods.map(({ type }) => type).filter((type) => type !== 'none' && type !== 'keyboard-interactive')
-  return given.length === 0 ? 'no password, key or agent was given' : `tried: ${given.join(', ')}`
+  return given.length === 0 ? 'no password, key or agent was given' : `given: ${given.join(', ')}`
 }

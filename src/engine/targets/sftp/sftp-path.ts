@@ -14,6 +14,11 @@ export function pathOf(root: SftpRoot, segments: readonly string[]): string {
   return segments.length === 0 ? root.path || '/' : `${root.path}/${segments.join('/')}`
 }
 
+/** The path of an entry of a directory. */
+export function entryPath(directory: string, name: string): string {
+  return directory === '/' ? `/${name}` : `${directory}/${name}`
+}
+
 /**
  * What stands at a key, or `undefined`. All on the way is looked at together, which costs one round trip. A symbolic link on the way would lead out
  * of the target, and "not found" through one would be believed; the root itself may be one.

@@ -2,6 +2,7 @@ import { BastionError } from '../../../core/errors.ts'
 import { orCanceled } from '../cancellation.ts'
 import { openForReading } from './sftp-requests.ts'
 import type { SftpSession } from './sftp-session.ts'
+import { hasStatus, sftpStatus } from './sftp-status.ts'
 import { pieceBytes } from './sftp-write.ts'
 
 /** Asked for before the reader asks: what a get needs of memory, times a piece. More than ssh2 lets a server send at once would not be faster. */
@@ -19,7 +20,10 @@ export async function* readFile(
   expectedBytes: number,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const handle = await session.open(path, openForReading)
+  const handle = await session.open(path, openForReading).catch((error: unknown) => {
+    if (!hasStatus(error, sftpStatus.noSuchFile)) throw error
+    throw new BastionError('target_not_found', `There is no object ${label}.`, { cause: error })
+  })
   try {
     const ahead: Promise<Uint8Array>[] = []
     let stop = Math.min(range.end, expectedBytes)

@@ -1,6 +1,6 @@
 import { BastionError } from '../../../core/errors.ts'
 import { pagesOf } from './sftp-list.ts'
-import { linkError, lookAt, pathOf, type SftpRoot } from './sftp-path.ts'
+import { entryPath, linkError, lookAt, pathOf, type SftpRoot } from './sftp-path.ts'
 import type { SftpSession } from './sftp-session.ts'
 import { hasStatus, SftpStatusError, sftpStatus } from './sftp-status.ts'
 
@@ -44,10 +44,10 @@ export async function removeTreeBelow(session: SftpSession, root: SftpRoot, segm
       const directories: string[] = []
       removed += await sumOf(
         page.map(async ({ name, attributes }) => {
-          const entryPath = `${path}/${name}`
-          const { kind } = attributes ?? (await session.lstat(entryPath)) ?? { kind: 'other' }
-          if (kind !== 'directory') return await removeFile(entryPath)
-          directories.push(entryPath)
+          const entry = entryPath(path, name)
+          const { kind } = attributes ?? (await session.lstat(entry)) ?? { kind: 'other' }
+          if (kind !== 'directory') return await removeFile(entry)
+          directories.push(entry)
           return 0
         }),
       )

@@ -1,5 +1,5 @@
 import { BastionError } from '../../../core/errors.ts'
-import { orCanceled, throwIfCanceled, untilCanceled } from '../cancellation.ts'
+import { orCanceled, untilCanceled } from '../cancellation.ts'
 import type { PutOptions } from '../target.ts'
 import type { SftpSession } from './sftp-session.ts'
 
@@ -26,12 +26,18 @@ export async function writeBody(
   /** small chunks, gathered to a piece */
   let gathered = Buffer.alloc(0)
   let gatheredBytes = 0
+  let isOver = false
+
+  function letGo(slice: Uint8Array): void {
+    // After a put that failed the chunks are the caller's again.
+    if (!isOver) onChunkDone?.(slice)
+  }
 
   /** @param slice of a chunk of the body, which is not needed any more when it is written */
   async function send(piece: Buffer, slice?: Uint8Array): Promise<void> {
     if (underWay.length >= piecesUnderWay) await orCanceled(underWay.shift()!, signal)
     const written = session.write(handle, piece, sentBytes)
-    const done = slice === undefined || onChunkDone === undefined ? written : written.then(() => onChunkDone(slice))
+    const done = slice === undefined ? written : written.then(() => letGo(slice))
     done.catch(() => {}) // awaited in its turn
     underWay.push(done)
     sentBytes += piece.length
@@ -56,31 +62,30 @@ export async function writeBody(
       if (gatheredBytes === 0) gathered = Buffer.allocUnsafeSlow(pieceBytes)
       gathered.set(slice, gatheredBytes)
       gatheredBytes += slice.length
-      onChunkDone?.(slice)
+      letGo(slice)
       if (gatheredBytes === pieceBytes) await sendGathered()
     }
   }
 
-  if (body instanceof Uint8Array) {
-    throwIfCanceled(signal)
-    receivedBytes = body.length
-    requireSize(receivedBytes, true)
-    await take(body)
-  } else {
-    for await (const chunk of untilCanceled(body, signal)) {
+  try {
+    for await (const chunk of untilCanceled(body instanceof Uint8Array ? once(body) : body, signal)) {
       receivedBytes += chunk.length
-      requireSize(receivedBytes, false)
+      if (sizeBytes !== undefined && receivedBytes > sizeBytes) throw sizeError(object, sizeBytes, `more than ${sizeBytes}`)
       await take(chunk)
     }
-    requireSize(receivedBytes, true)
+    if (sizeBytes !== undefined && receivedBytes < sizeBytes) throw sizeError(object, sizeBytes, String(receivedBytes))
+    await sendGathered()
+    await orCanceled(Promise.all(underWay), signal)
+    return receivedBytes
+  } finally {
+    isOver = true
   }
-  await sendGathered()
-  await orCanceled(Promise.all(underWay), signal)
-  return receivedBytes
+}
 
-  function requireSize(actualBytes: number, isWhole: boolean): void {
-    if (sizeBytes === undefined || actualBytes === sizeBytes || (!isWhole && actualBytes < sizeBytes)) return
-    const has = isWhole ? String(actualBytes) : `more than ${sizeBytes}`
-    throw new BastionError('target_rejected', `${object} was to have ${sizeBytes} bytes, its body has ${has}.`)
-  }
+async function* once(chunk: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield chunk
+}
+
+function sizeError(object: string, expectedBytes: number, got: string): BastionError {
+  return new BastionError('target_rejected', `${object} was to have ${expectedBytes} bytes, its body has ${got}.`)
 }

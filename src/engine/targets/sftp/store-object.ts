@@ -5,6 +5,7 @@ import type { PutOptions } from '../target.ts'
 import { newTemporaryName } from '../temporary-name.ts'
 import { publishIfAbsent, publishReplacing } from './publish-object.ts'
 import type { SftpConnection } from './sftp-connection.ts'
+import { entryPath } from './sftp-path.ts'
 import { openNewForWriting } from './sftp-requests.ts'
 import type { SftpSession } from './sftp-session.ts'
 import { hasStatus, SftpStatusError, sftpStatus } from './sftp-status.ts'
@@ -35,8 +36,8 @@ export async function storeObject(
 ): Promise<number> {
   const { signal, ifAbsent } = options
   const session = await connection.session(signal)
-  const temporaryPath = `${directory === '/' ? '' : directory}/${newTemporaryName(name)}`
-  const path = `${directory === '/' ? '' : directory}/${name}`
+  const temporaryPath = entryPath(directory, newTemporaryName(name))
+  const path = entryPath(directory, name)
   const opening = session.open(temporaryPath, openNewForWriting)
   try {
     const handle = await orCanceled(opening, signal)
