@@ -83,19 +83,23 @@ export function createSftpDirectories(connection: SftpConnection, root: SftpRoot
     for (const key of known.keys()) if (key === path || key.startsWith(`${path}/`)) known.delete(key)
   }
 
+  let serverFlushes = true
   const sync = createSharedRounds(async (path) => {
+    if (!serverFlushes) return
     const session = await connection.session()
-    try {
-      // A directory opened as a file can be flushed on OpenSSH, whose server asks the operating system for no more.
-      const handle = await session.open(path, openForReading)
-      try {
-        await session.fsync(handle)
-      } finally {
-        await session.close(handle)
-      }
-    } catch (error) {
-      // The server, or its filesystem, flushes no directories. A disk that fails answers `failure` to fsync.
+    // A directory opened as a file can be flushed on OpenSSH, whose server asks the operating system for no more.
+    const handle = await session.open(path, openForReading).catch((error: unknown) => {
       if (!(error instanceof SftpStatusError)) throw error
+    })
+    if (handle === undefined) return
+    try {
+      await session.fsync(handle)
+    } catch (error) {
+      // The server, or the filesystem below it, flushes no directories; a disk that fails answers otherwise.
+      if (!hasStatus(error, sftpStatus.unsupported, sftpStatus.badMessage, sftpStatus.noSuchFile)) throw error
+      if (error.status === sftpStatus.unsupported) serverFlushes = false
+    } finally {
+      session.close(handle).catch(() => {}) // nothing depends on it
     }
   })
 
