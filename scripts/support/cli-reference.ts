@@ -35,6 +35,12 @@ process and is for trying things out. \`s3://\` and \`sftp://\` are refused as \
 **A WebDAV target** is \`webdav+https://host/dir\` (or \`webdav+http://\`, which anybody on the way can read). Its account stands in \`BASTION_WEBDAV_USERNAME\` and
 \`BASTION_WEBDAV_PASSWORD\`, or in the URL: \`webdav+https://user:password@host/dir\`, percent-encoded. The server must allow PUT, MKCOL, MOVE, DELETE and PROPFIND. A
 certificate that a CA of your own has signed is trusted when the file \`NODE_EXTRA_CA_CERTS\` names holds that CA.
+process and is for trying things out. \`webdav+https://\`, \`webdav+http://\` and \`s3://\` are refused as \`unsupported\`: they are not there yet.
+
+**An SFTP server** is \`sftp://user@host:port/srv/backups\`, or \`sftp://user@host/~/backups\` from where the account starts. It is known by its host key, whose
+fingerprint (\`SHA256:…\`) is pinned with \`?host_key=\` behind the folder or in \`BASTION_SFTP_HOST_KEY\`; without one, or when the server shows another, nothing
+is sent and the error tells the fingerprint seen. \`?timeout_s=\` says how long it may be silent. A password in a URL can be seen by other users of this
+machine: better use a key, an agent or the environment.
 
 **An artifact** is \`TARGET/JOB/RUN\`, as \`backup\` prints it; \`list\` prints \`JOB/RUN\`. \`TARGET/JOB@latest\` is the one of a job that was completed last,
 \`TARGET@latest\` the same for a target with one job. Damaged artifacts are never the latest.
@@ -85,6 +91,12 @@ ${markdownTable(
       code('XDG_DATA_HOME'),
       'without either, the data directory is `bastion` in here; without this too `/var/lib/bastion` for root, else `~/.local/share/bastion`',
     ],
+    [code('BASTION_SFTP_USERNAME'), 'the account on an SFTP server whose URL names none; without it, your own name here'],
+    [code('BASTION_SFTP_PASSWORD'), 'its password'],
+    [code('BASTION_SFTP_KEY_FILE'), 'the file of a private key it accepts'],
+    [code('BASTION_SFTP_KEY_PASSPHRASE'), 'the passphrase of that file'],
+    [code('BASTION_SFTP_HOST_KEY'), 'fingerprint of the host key of the server, `SHA256:…`; several have commas between them'],
+    [code('SSH_AUTH_SOCK'), 'the socket of an SSH agent that holds the key'],
     [code('NO_COLOR'), 'no colours'],
   ],
 )}

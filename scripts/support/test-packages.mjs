@@ -22,6 +22,8 @@ const testPackages = [
   { package: 'nginx', command: 'nginx', why: 'WebDAV with the least a server can know of it' },
   { package: 'libnginx-mod-http-dav-ext', command: '/usr/lib/nginx/modules/ngx_http_dav_ext_module.so', why: 'lists collections for nginx' },
   { package: 'openssl', command: 'openssl', why: 'makes certificates' },
+  { package: 'openssh-server', command: 'sshd', why: 'a real SFTP server, on loopback with a configuration of its own' },
+  { package: 'openssh-client', command: 'ssh-agent', why: 'makes keys, and keeps one as an agent does' },
   { package: 'restic', command: 'restic', why: 'a peer in the benchmarks' },
   { package: 'borgbackup', command: 'borg', why: 'a peer in the benchmarks' },
   { package: 'rclone', command: 'rclone', why: 'serves WebDAV, S3 and SFTP; a peer in the benchmarks' },

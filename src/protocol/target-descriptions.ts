@@ -82,6 +82,64 @@ const webdav = describeTarget({
   capabilities: ['atomic_put', 'range_reads', 'streaming_put'],
 })
 
+const sha256Fingerprint = 'SHA256:[A-Za-z0-9+/]{43}'
+
+const sftp = describeTarget({
+  kind: 'sftp',
+  title: 'SFTP server',
+  help: 'A folder on a server that can be reached by SSH, such as a NAS or a storage box. It is created when the first backup is stored.',
+  options: {
+    host: {
+      title: 'Server',
+      help: 'Name or address of the server.',
+      schema: z.string().regex(/^[^\s/?#@[\]\0]+$/, 'a host is a name or an address, without a user or a port'),
+      example: 'backup.example.org',
+    },
+    port: { title: 'Port', help: 'Where its SSH server listens.', schema: z.int().min(1).max(65_535).default(22) },
+    username: { title: 'User', help: 'The account on the server.', schema: z.string().min(1), example: 'bastion' },
+    path: {
+      title: 'Folder',
+      help: 'The folder on the server. Without a slash at its beginning it is meant from where the account starts, usually its home folder.',
+      schema: z
+        .string()
+        .min(1)
+        .refine((path) => !path.includes('\0') && path.isWellFormed(), 'a path is text without NUL'),
+      example: '/srv/backups',
+    },
+    host_key: {
+      title: 'Host key',
+      help:
+        'Fingerprint of the key by which the server is known, as "ssh-keygen -lf" prints it; several have commas between them. Without one the server is ' +
+        'not spoken to: the error tells the fingerprint it shows, to be compared and put here.',
+      schema: z
+        .string()
+        .regex(new RegExp(`^${sha256Fingerprint}(,${sha256Fingerprint})*$`), 'a fingerprint is SHA256: and 43 characters')
+        .optional(),
+      example: 'SHA256:uNiVztksCsDhcc0u9e8BrrQXVUpKZIDTMczCvj3tD2s',
+    },
+    private_key: {
+      title: 'Private key',
+      help: 'Text of a private key file that the account accepts.',
+      schema: z.string().min(1).optional(),
+      secret: true,
+    },
+    passphrase: { title: 'Passphrase', help: 'Of the private key, if it has one.', schema: z.string().optional(), secret: true },
+    agent_socket: {
+      title: 'SSH agent',
+      help: 'Path of the socket of an SSH agent that holds the key, on the machine that runs the backup.',
+      schema: z.string().min(1).optional(),
+      example: '/run/user/1000/ssh-agent.socket',
+    },
+    password: { title: 'Password', help: 'Of the account, where the server takes one.', schema: z.string().optional(), secret: true },
+    timeout_s: {
+      title: 'Timeout',
+      help: 'Seconds the server may be silent while it owes an answer. What is large gets more.',
+      schema: z.int().min(5).max(3600).default(60),
+    },
+  },
+  capabilities: ['atomic_put', 'range_reads', 'streaming_put', 'conditional_put'],
+})
+
 const memory = describeTarget({
   kind: 'memory',
   title: 'Memory',
@@ -91,11 +149,11 @@ const memory = describeTarget({
 })
 
 /** Every kind of target. The engine's registry must implement each, or it does not compile. */
-export const targetDescriptions = { local_dir: localDirectory, webdav, memory } as const
+export const targetDescriptions = { local_dir: localDirectory, webdav, sftp, memory } as const
 
 export type TargetKind = keyof typeof targetDescriptions
 export type TargetConfigOf<Kind extends TargetKind> = DriverConfig<(typeof targetDescriptions)[Kind]>
 export type TargetConfig = { [Kind in TargetKind]: TargetConfigOf<Kind> }[TargetKind]
 
 /** The `target` of a job: `{"type": "local_dir", "path": "/srv/backups"}`. */
-export const targetConfigSchema = z.discriminatedUnion('type', [configSchema(localDirectory), configSchema(webdav), configSchema(memory)])
+export const targetConfigSchema = z.discriminatedUnion('type', [configSchema(localDirectory), configSchema(webdav), configSchema(sftp), configSchema(memory)])

@@ -13,6 +13,7 @@ import {
 const samples: { [Kind in TargetKind]: TargetConfig & { type: Kind } } = {
   local_dir: { type: 'local_dir', path: '/backups' },
   webdav: { type: 'webdav', base_url: 'https://dav.example.org/backups', username: 'backup', password: 'secret', timeout_s: 60 },
+  sftp: { type: 'sftp', host: 'backup.example.org', port: 22, username: 'bastion', path: 'backups', password: 'hunter2', timeout_s: 60 },
   memory: { type: 'memory' },
 }
 

@@ -20,6 +20,11 @@ const drivers: { readonly [Kind in TargetKind]: OpenTarget<Kind> } = {
     return createWebdavTarget({ baseUrl: base_url, username, password, caCertificate: ca_certificate, timeoutMs: timeout_s * 1000, clock })
   },
   memory: (_, { clock }) => createMemoryTarget({ clock }),
+  sftp: async ({ host_key: hostKey, private_key: privateKey, agent_socket: agentSocket, timeout_s: timeoutSeconds, ...rest }) => {
+    // Loaded only when it is used: an SSH client is much for a backup to a disk.
+    const { createSftpTarget } = await import('./sftp/sftp-target.ts')
+    return createSftpTarget({ ...rest, hostKey, privateKey, agentSocket, timeoutMs: timeoutSeconds * 1000 })
+  },
 }
 
 /** Opens the target of a config that its schema has accepted. Nothing is written, and nothing need be there yet. The caller closes it. */

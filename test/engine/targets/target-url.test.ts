@@ -1,9 +1,12 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseTarget, redactTarget } from '../../../src/engine/targets/target-url.ts'
 import { openTarget } from '../../../src/engine/targets/registry.ts'
 import { targetConfigSchema } from '../../../src/protocol/target-descriptions.ts'
 import { seed } from '../../support/seed.ts'
+import { temporaryFolder } from '../../support/temporary-folder.ts'
 
 describe('a TARGET', () => {
   test.each([
@@ -50,7 +53,7 @@ describe('a TARGET', () => {
     expect(account('webdav+https://host/dir', {})).toEqual([undefined, undefined])
   })
 
-  test.each(['s3://bucket/prefix?endpoint=http://h', 'sftp://host/dir'])('%s is not in this build', (text) => {
+  test.each(['s3://bucket/prefix?endpoint=http://h'])('%s is not in this build', (text) => {
     const scheme = text.slice(0, text.indexOf(':'))
     expect(() => parseTarget(text, '/')).toThrow(
       expect.objectContaining({ code: 'unsupported', message: expect.stringContaining(`${scheme} targets`) }),
@@ -71,6 +74,15 @@ describe('a TARGET', () => {
     'file:/a',
     'user@host:dir',
     's3:bucket',
+    'sftp://host',
+    'sftp:///dir',
+    'sftp://host:0/dir',
+    'sftp://host/dir#x',
+    'sftp://host/%ff',
+    'sftp://host/dir%00',
+    'sftp://host/dir?host_key=MD5:aa',
+    'sftp://host/dir?timeout_s=soon',
+    'sftp://host/dir?password=hunter2',
     'a\0b',
     'webdav+https://',
     'webdav+https://host/dir?x=y',
@@ -86,6 +98,10 @@ describe('a TARGET', () => {
     ['file:///x', '/x'],
     ['memory:', 'memory:'],
     ['webdav+https://me:hunter2@host:8443/dir/', 'webdav+https://host:8443/dir'],
+    ['sftp://me:hunter2@host/srv/b', 'sftp://host/srv/b'],
+    ['sftp://me@[::1]:2222/~/b', 'sftp://[::1]:2222/~/b'],
+    ['sftp://host/~', 'sftp://host/~'],
+    ['sftp://host/', 'sftp://host/'],
   ])('%s satisfies the schema of its driver, opens, and is called %s', async (text, label) => {
     const config = targetConfigSchema.parse(parseTarget(text, '/home/me'))
     const target = await openTarget(config, { clock: { now: () => 0 } })
@@ -93,9 +109,66 @@ describe('a TARGET', () => {
     await target.close()
   })
 
+  describe('on an SFTP server', () => {
+    const hostKey = 'SHA256:uNiVztksCsDhcc0u9e8BrrQXVUpKZ+DTMczCvj3/D2s'
+    const sftp = (text: string, env: Record<string, string> = {}) => parseTarget(text, '/home/me', { BASTION_SFTP_USERNAME: 'env', ...env })
+
+    test.each([
+      ['sftp://host/dir', { host: 'host', port: 22, username: 'env', path: '/dir' }],
+      ['sftp://me@host:2222/a/b/', { host: 'host', port: 2222, username: 'me', path: '/a/b' }],
+      ['sftp://me%40home:p%2F%3Fw@host/%C3%BC%23', { username: 'me@home', password: 'p/?w', path: '/ü#' }],
+      ['sftp://me@[2001:db8::1]/dir', { host: '2001:db8::1', path: '/dir' }],
+      ['sftp://host/~/dir', { path: 'dir' }],
+      ['sftp://host/~', { path: '.' }],
+      ['sftp://host/~x', { path: '/~x' }],
+      ['sftp://host/', { path: '/' }],
+      [`sftp://host/dir?host_key=${hostKey}`, { path: '/dir', host_key: hostKey }],
+      [`sftp://host/dir?host_key=${encodeURIComponent(`${hostKey},${hostKey}`)}`, { host_key: `${hostKey},${hostKey}` }],
+      ['sftp://host/dir?timeout_s=90', { timeout_s: 90 }],
+      [`sftp://host/dir?host_key=${hostKey}/job/run`, { path: '/dir/job/run', host_key: hostKey }],
+      [`sftp://host/?timeout_s=90&host_key=${hostKey},${hostKey}/job`, { path: '/job', host_key: `${hostKey},${hostKey}`, timeout_s: 90 }],
+      [`sftp://host/~?host_key=${encodeURIComponent(hostKey)}/job`, { path: 'job', host_key: hostKey }],
+    ])('%s is understood', (text, expected) => {
+      expect(sftp(text)).toMatchObject({ type: 'sftp', ...expected })
+    })
+
+    test('takes from the environment what the URL does not say', async () => {
+      await using folder = await temporaryFolder()
+      await writeFile(join(folder.path, 'key'), 'the key')
+      const env = {
+        BASTION_SFTP_PASSWORD: 'hunter2',
+        BASTION_SFTP_KEY_FILE: 'key',
+        BASTION_SFTP_KEY_PASSPHRASE: 'sesame',
+        BASTION_SFTP_HOST_KEY: hostKey,
+        SSH_AUTH_SOCK: '/run/agent',
+      }
+      expect(parseTarget('sftp://host/dir', folder.path, { BASTION_SFTP_USERNAME: 'env', ...env })).toEqual({
+        type: 'sftp',
+        host: 'host',
+        port: 22,
+        username: 'env',
+        path: '/dir',
+        host_key: hostKey,
+        private_key: 'the key',
+        passphrase: 'sesame',
+        agent_socket: '/run/agent',
+        password: 'hunter2',
+        timeout_s: 60,
+      })
+      const said = `sftp://me:other@host/dir?host_key=${hostKey.replace('u', 'v')}`
+      expect(parseTarget(said, folder.path, env)).toMatchObject({ username: 'me', password: 'other', host_key: hostKey.replace('u', 'v') })
+      expect(() => sftp('sftp://host/dir', { BASTION_SFTP_KEY_FILE: 'absent' })).toThrow(
+        expect.objectContaining({ code: 'invalid_spec', message: expect.stringContaining('absent') }),
+      )
+    })
+  })
+
   test('that is refused never tells its password', () => {
     for (const text of [
-      'sftp://me:hunter2@host/dir',
+      'sftp://me:hunter2@host',
+      'sftp://me:hunter2@host/dir?host_key=x',
+      'sftp://host/dir?password=hunter2',
+      'sftp://me:%hunter2@host/dir',
       'https://me:hunter2@host',
       'file://me:hunter2@host/dir',
       'gopher://me:hun/ter2@host',
@@ -131,6 +204,9 @@ describe('redaction', () => {
     ['me:secret@host:dir', '***@host:dir'],
     ['./me:x@y', './me:x@y'],
     ['file:///me:x@y', 'file:///me:x@y'],
+    ['sftp://me@host/dir?host_key=SHA256:x/y+z', 'sftp://***@host/dir?host_key=SHA256:x/y+z'],
+    ['sftp://host/dir?password=secret', 'sftp://host/dir?***'],
+    ['sftp://host/dir?host_key=x&secret', 'sftp://host/dir?***'],
   ])('of %s is %s', (text, redacted) => {
     expect(redactTarget(text)).toBe(redacted)
   })

@@ -13,6 +13,9 @@ import { createThrottledTarget } from '../../../src/engine/targets/throttled-tar
 import { createTokenBucket } from '../../../src/engine/targets/token-bucket.ts'
 import { createWebdavTarget } from '../../../src/engine/targets/webdav/webdav-target.ts'
 import { seededRandom } from '../../support/seed.ts'
+import { startOpenssh, whyNoOpenssh, type OpensshServer } from '../../support/servers/openssh-server.ts'
+import { startPlainSftp, type PlainSftpServer } from '../../support/servers/plain-sftp-server.ts'
+import { sftpTarget } from '../../support/servers/sftp-target.ts'
 import { webdavKinds, type WebdavKind } from '../../support/servers/webdav-servers.ts'
 import type { WebdavServer } from '../../support/servers/webdav-server.ts'
 import { testTargetContract } from '../../support/target-contract.ts'
@@ -41,9 +44,30 @@ async function webdav(kind: WebdavKind): Promise<Target> {
   return createWebdavTarget({ baseUrl: `${url}/${randomUUID()}/not yet/made`, timeoutMs: 30_000, clock: { now: Date.now } })
 }
 
+let sshd: Promise<OpensshServer> | undefined
+afterAll(async () => (await sshd)?.[Symbol.asyncDispose]())
+
+async function sftpOnOpenssh(): Promise<Target> {
+  sshd ??= startOpenssh()
+  const server = await sshd
+  return sftpTarget(server, { path: path.join(server.folder, randomUUID(), 'not', 'yet', 'made') })
+}
+
+let plainSftp: Promise<PlainSftpServer> | undefined
+afterAll(async () => (await plainSftp)?.[Symbol.asyncDispose]())
+
+async function sftpWithoutExtensions(): Promise<Target> {
+  plainSftp ??= startPlainSftp({ namesOnly: true })
+  const folder = await temporaryFolder()
+  folders.push(folder)
+  return sftpTarget(await plainSftp, { path: path.join(folder.path, 'not', 'yet', 'made') })
+}
+
 const places: [name: string, open: () => Target | Promise<Target>, whyNot?: string | undefined, cannot?: Readonly<Record<string, string>>][] = [
   ['memory', () => createMemoryTarget({ clock: { now: () => 1_700_000_000_000 } })],
   ['local_dir on a disk', () => localDir()],
+  ['sftp on OpenSSH', sftpOnOpenssh, whyNoOpenssh()],
+  ['sftp on a server without extensions', sftpWithoutExtensions],
   ...webdavKinds.map((kind): (typeof places)[number] => [`webdav on ${kind.name}`, () => webdav(kind), kind.whyNot, kind.cannot]),
 ]
 
