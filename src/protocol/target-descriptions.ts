@@ -36,6 +36,64 @@ const localDirectory = describeTarget({
   capabilities: ['atomic_put', 'durable_put', 'range_reads', 'streaming_put', 'conditional_put', 'on_this_machine'],
 })
 
+const s3 = describeTarget({
+  kind: 's3',
+  title: 'S3 bucket',
+  help: 'A bucket of Amazon S3 or of a store that speaks its protocol, such as Ceph, MinIO, Garage, R2 or B2. The bucket must exist.',
+  options: {
+    bucket: {
+      title: 'Bucket',
+      help: 'Name of the bucket. It is not created.',
+      schema: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$/, 'no name of a bucket'),
+      example: 'backups',
+    },
+    prefix: {
+      title: 'Prefix',
+      help: 'Where in the bucket the artifacts go, like a folder. Empty: the whole bucket.',
+      schema: z
+        .string()
+        .default('')
+        .refine(
+          (prefix) => prefix === '' || !prefix.split('/').some((segment) => segment === '' || segment === '.' || segment === '..'),
+          'a prefix has no slash at its ends, and no empty part',
+        )
+        .refine((prefix) => !prefix.includes('\0') && prefix.isWellFormed(), 'a prefix is text without NUL'),
+      example: 'servers/db1',
+    },
+    endpoint: {
+      title: 'Endpoint',
+      help: 'Address of the store. Absent: Amazon S3.',
+      schema: z
+        .url({ protocol: /^https?$/ })
+        .refine((url) => !/[@?#]/.test(url), 'an endpoint holds neither credentials nor "?" or "#"')
+        .optional(),
+      example: 'https://s3.example.org',
+    },
+    region: {
+      title: 'Region',
+      help: 'Where the bucket is; stores without regions take any.',
+      schema: z
+        .string()
+        .regex(/^[A-Za-z0-9-]+$/, 'no name of a region')
+        .default('us-east-1'),
+      example: 'eu-central-1',
+    },
+    path_style: {
+      title: 'Path-style addresses',
+      help: 'https://host/bucket instead of https://bucket.host. Absent: yes with an endpoint of your own, no at Amazon S3.',
+      schema: z.boolean().optional(),
+    },
+    access_key_id: {
+      title: 'Access key ID',
+      help: 'Absent, together with the secret: what the AWS tools on the machine use (profile, role).',
+      schema: z.string().min(1).optional(),
+    },
+    secret_access_key: { title: 'Secret access key', help: 'Belongs to the access key ID.', schema: z.string().min(1).optional(), secret: true },
+    session_token: { title: 'Session token', help: 'Of temporary credentials only.', schema: z.string().min(1).optional(), secret: true },
+  },
+  capabilities: ['atomic_put', 'range_reads', 'streaming_put'],
+})
+
 const memory = describeTarget({
   kind: 'memory',
   title: 'Memory',
@@ -45,11 +103,11 @@ const memory = describeTarget({
 })
 
 /** Every kind of target. The engine's registry must implement each, or it does not compile. */
-export const targetDescriptions = { local_dir: localDirectory, memory } as const
+export const targetDescriptions = { local_dir: localDirectory, s3, memory } as const
 
 export type TargetKind = keyof typeof targetDescriptions
 export type TargetConfigOf<Kind extends TargetKind> = DriverConfig<(typeof targetDescriptions)[Kind]>
 export type TargetConfig = { [Kind in TargetKind]: TargetConfigOf<Kind> }[TargetKind]
 
 /** The `target` of a job: `{"type": "local_dir", "path": "/srv/backups"}`. */
-export const targetConfigSchema = z.discriminatedUnion('type', [configSchema(localDirectory), configSchema(memory)])
+export const targetConfigSchema = z.discriminatedUnion('type', [configSchema(localDirectory), configSchema(s3), configSchema(memory)])

@@ -2,24 +2,27 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { BastionError } from '../../core/errors.ts'
 import type { TargetConfig } from '../../protocol/target-descriptions.ts'
+import { isOpenS3Query, parseS3Url } from './s3/s3-url.ts'
 
 /** Places Bastion is to know, but this build does not. */
-const plannedSchemes = ['webdav+https', 'webdav+http', 's3', 'sftp']
+const plannedSchemes = ['webdav+https', 'webdav+http', 'sftp']
 
-const ways = 'a folder (/backups, ./backups), file:///backups or memory:'
+const ways = 'a folder (/backups, ./backups), file:///backups, s3://bucket/prefix or memory:'
 
 /**
- * The target a person named: `/backups`, `backups` (against `baseDir`), `file:///backups`, `memory:`.
+ * The target a person named: `/backups`, `backups` (against `baseDir`), `file:///backups`, `s3://bucket/prefix?endpoint=…`, `memory:`.
  * @param baseDir absolute; where the person stood
+ * @param env where credentials are when the URL has none
  * @throws invalid_spec when it is none of them, unsupported when this build has no driver for it; neither message holds a credential
  */
-export function parseTarget(text: string, baseDir: string): TargetConfig {
+export function parseTarget(text: string, baseDir: string, env: Readonly<Record<string, string | undefined>> = {}): TargetConfig {
   if (text === '') throw new BastionError('invalid_spec', `No target is given; it is ${ways}.`)
   if (text.includes('\0')) throw new BastionError('invalid_spec', 'A target holds no NUL.')
   if (text === 'memory:') return { type: 'memory' }
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase()
   if (scheme === undefined) return { type: 'local_dir', path: resolve(baseDir, pathOf(text)) }
   if (scheme === 'file') return { type: 'local_dir', path: pathOfFileUrl(text) }
+  if (scheme === 's3') return s3Config(text, env)
   if (plannedSchemes.includes(scheme)) {
     throw new BastionError('unsupported', `${redactTarget(text)}: ${scheme} targets are not in this build yet; it knows ${ways}.`)
   }
@@ -47,11 +50,27 @@ function pathOfFileUrl(text: string): string {
   }
 }
 
+function s3Config(text: string, env: Readonly<Record<string, string | undefined>>): TargetConfig {
+  try {
+    return parseS3Url(text, env)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new BastionError('invalid_spec', `${redactTarget(text)} is no bucket, which is written s3://bucket/prefix?endpoint=https://host: ${reason}.`)
+  }
+}
+
 /**
  * A TARGET (or ARTIFACT) as it may be shown and logged, its user part replaced: `sftp://***@host/dir`. When in doubt too much is hidden: a bare
- * `/`, `?` or `#` in a password makes a URL whose password cannot be told from its path, so all up to the last `@` goes.
+ * `/`, `?` or `#` in a password makes a URL whose password cannot be told from its path, so all up to the last `@` goes; and what follows a bucket's
+ * `?` goes when it is not only what we know to be open.
  */
 export function redactTarget(text: string): string {
+  const shown = hideUserPart(text)
+  const query = /^s3:\/\/[^?]*\?(.*?)(?:@latest)?$/is.exec(shown)?.[1]
+  return query === undefined || isOpenS3Query(query) ? shown : `${shown.slice(0, shown.indexOf('?'))}?***`
+}
+
+function hideUserPart(text: string): string {
   const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(text)?.[0] ?? ''
   const rest = text.slice(scheme.length)
   const firstSegment = /^[^/?#]*/.exec(rest)![0]

@@ -7,10 +7,12 @@ import { createFaultyTarget } from '../../../src/engine/targets/faulty-target.ts
 import { createLocalDirTarget } from '../../../src/engine/targets/local-dir/local-dir-target.ts'
 import { createMemoryTarget } from '../../../src/engine/targets/memory/memory-target.ts'
 import { createRetryingTarget } from '../../../src/engine/targets/retrying-target.ts'
+import { createS3Target } from '../../../src/engine/targets/s3/s3-target.ts'
 import type { Target } from '../../../src/engine/targets/target.ts'
 import { createThrottledTarget } from '../../../src/engine/targets/throttled-target.ts'
 import { createTokenBucket } from '../../../src/engine/targets/token-bucket.ts'
 import { seededRandom } from '../../support/seed.ts'
+import { newBucket, radosgw, whyNoRadosgw } from '../../support/servers/radosgw.ts'
 import { testTargetContract } from '../../support/target-contract.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 
@@ -25,10 +27,19 @@ async function localDir(parent: string = tmpdir()): Promise<Target> {
   return createLocalDirTarget({ path: path.join(folder.path, 'not', 'yet', 'made') })
 }
 
+async function s3OnRadosgw(): Promise<Target> {
+  const server = await radosgw()
+  return createS3Target({ ...server, bucket: await newBucket(server), prefix: 'some/place', clock: { now: () => Date.now() } })
+}
+
 const places: [string, () => Target | Promise<Target>][] = [
   ['memory', () => createMemoryTarget({ clock: { now: () => 1_700_000_000_000 } })],
   ['local_dir on a disk', () => localDir()],
 ]
+
+const noRadosgw = await whyNoRadosgw()
+if (noRadosgw === undefined) places.push(['s3 on radosgw', s3OnRadosgw])
+else test('contract: s3 on radosgw', ({ skip }) => skip(noRadosgw))
 
 for (const [name, open] of places) {
   testTargetContract(name, open)
