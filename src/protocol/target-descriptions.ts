@@ -90,6 +90,19 @@ const s3 = describeTarget({
     },
     secret_access_key: { title: 'Secret access key', help: 'Belongs to the access key ID.', schema: z.string().min(1).optional(), secret: true },
     session_token: { title: 'Session token', help: 'Of temporary credentials only.', schema: z.string().min(1).optional(), secret: true },
+    ca_certificate: {
+      title: 'CA certificate',
+      help: 'The certificate (PEM) of a CA of your own that signed the one of the server. It is trusted besides those this machine trusts.',
+      schema: z
+        .string()
+        .regex(/-----BEGIN CERTIFICATE-----/, 'a certificate is given as PEM')
+        .optional(),
+    },
+    timeout_s: {
+      title: 'Timeout',
+      help: 'How many seconds the server may be silent. It has longer the more it was sent.',
+      schema: z.int().min(1).max(3600).default(60),
+    },
   },
   capabilities: ['atomic_put', 'range_reads', 'streaming_put'],
 })

@@ -12,7 +12,15 @@ import {
 
 const samples: { [Kind in TargetKind]: TargetConfig & { type: Kind } } = {
   local_dir: { type: 'local_dir', path: '/backups' },
-  s3: { type: 's3', bucket: 'backups', prefix: 'servers/db1', endpoint: 'https://s3.example.org', region: 'eu-central-1', path_style: true },
+  s3: {
+    type: 's3',
+    bucket: 'backups',
+    prefix: 'servers/db1',
+    endpoint: 'https://s3.example.org',
+    region: 'eu-central-1',
+    path_style: true,
+    timeout_s: 60,
+  },
   memory: { type: 'memory' },
 }
 

@@ -1,10 +1,9 @@
 import type { Clock } from '../../core/clock.ts'
-import { BastionError } from '../../core/errors.ts'
 import type { TargetConfig, TargetConfigOf, TargetKind } from '../../protocol/target-descriptions.ts'
 import { createLocalDirTarget } from './local-dir/local-dir-target.ts'
 import { createMemoryTarget } from './memory/memory-target.ts'
 import type { Retries } from './retries.ts'
-import type { S3Credentials } from './s3/s3-connection.ts'
+import { s3Options } from './s3/s3-options.ts'
 import type { Target } from './target.ts'
 
 /** What the process lends to a driver. */
@@ -21,19 +20,12 @@ type OpenTarget<Kind extends TargetKind> = (config: TargetConfigOf<Kind>, contex
 /** One line a driver. A described kind that is missing here does not compile. */
 const drivers: { readonly [Kind in TargetKind]: OpenTarget<Kind> } = {
   local_dir: ({ path }) => createLocalDirTarget({ path }),
-  s3: async ({ path_style, access_key_id, secret_access_key, session_token, ...config }, { clock, retries, onNotice }) => {
+  s3: async (config, { clock, retries, onNotice }) => {
     // The SDK is large, and nobody else waits for it.
     const { createS3Target } = await import('./s3/s3-target.ts')
-    const credentials = s3Credentials(access_key_id, secret_access_key, session_token)
-    return createS3Target({ ...config, pathStyle: path_style, credentials, clock, retries, onLeftover: onNotice })
+    return createS3Target({ ...s3Options(config), clock, retries, onLeftover: onNotice })
   },
   memory: (_, { clock }) => createMemoryTarget({ clock }),
-}
-
-function s3Credentials(accessKeyId?: string, secretAccessKey?: string, sessionToken?: string): S3Credentials | undefined {
-  if (accessKeyId !== undefined && secretAccessKey !== undefined) return { accessKeyId, secretAccessKey, sessionToken }
-  if (accessKeyId === undefined && secretAccessKey === undefined && sessionToken === undefined) return undefined
-  throw new BastionError('invalid_spec', 'An S3 target takes an access key ID and its secret together, or neither.')
 }
 
 /** Opens the target of a config that its schema has accepted. Nothing is written, and nothing need be there yet. The caller closes it. */

@@ -6,7 +6,7 @@ import type { GetOptions, ListOptions, ObjectEntry, PutOptions, PutResult, Targe
 /**
  * The same target, which tries again what failed, as {@link createRetries} says.
  *
- * - A body that can be read once only is sent once only.
+ * - A body that can be read once only is sent once only; where a driver holds pieces of it, it sends those again itself.
  * - A get goes on from the byte reached where the target reads ranges; every byte that came begins the count of tries anew.
  * - A listing begins again until its first entry is out.
  * - `removeTree` counts what its last try removed.

@@ -12,17 +12,17 @@ const ways = 'a folder (/backups, ./backups), file:///backups, s3://bucket/prefi
 /**
  * The target a person named: `/backups`, `backups` (against `baseDir`), `file:///backups`, `s3://bucket/prefix?endpoint=…`, `memory:`.
  * @param baseDir absolute; where the person stood
- * @param env where credentials are when the URL has none
+ * @param env holds the credentials a URL does not
  * @throws invalid_spec when it is none of them, unsupported when this build has no driver for it; neither message holds a credential
  */
-export function parseTarget(text: string, baseDir: string, env: Readonly<Record<string, string | undefined>> = {}): TargetConfig {
+export function parseTarget(text: string, baseDir: string, env: NodeJS.ProcessEnv = {}): TargetConfig {
   if (text === '') throw new BastionError('invalid_spec', `No target is given; it is ${ways}.`)
   if (text.includes('\0')) throw new BastionError('invalid_spec', 'A target holds no NUL.')
   if (text === 'memory:') return { type: 'memory' }
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase()
   if (scheme === undefined) return { type: 'local_dir', path: resolve(baseDir, pathOf(text)) }
   if (scheme === 'file') return { type: 'local_dir', path: pathOfFileUrl(text) }
-  if (scheme === 's3') return s3Config(text, env)
+  if (scheme === 's3') return parseS3Url(text, redactTarget(text), env)
   if (plannedSchemes.includes(scheme)) {
     throw new BastionError('unsupported', `${redactTarget(text)}: ${scheme} targets are not in this build yet; it knows ${ways}.`)
   }
@@ -47,15 +47,6 @@ function pathOfFileUrl(text: string): string {
     const reason = error instanceof Error ? error.message : String(error)
     // Without the cause: it holds the text as it was given.
     throw new BastionError('invalid_spec', `${redactTarget(text)} is no folder of this machine, which is written file:///backups: ${reason}.`)
-  }
-}
-
-function s3Config(text: string, env: Readonly<Record<string, string | undefined>>): TargetConfig {
-  try {
-    return parseS3Url(text, env)
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new BastionError('invalid_spec', `${redactTarget(text)} is no bucket, which is written s3://bucket/prefix?endpoint=https://host: ${reason}.`)
   }
 }
 

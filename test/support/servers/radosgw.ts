@@ -22,9 +22,7 @@ export interface S3Server {
 /** Why no S3 server can be had here, as the reason of a skipped test; absent when one can. */
 export async function whyNoRadosgw(): Promise<string | undefined> {
   for (const command of commands) {
-    const found = await Promise.any(
-      (process.env['PATH'] ?? '').split(path.delimiter).map((folder) => access(path.join(folder, command))),
-    ).then(
+    const found = await Promise.any((process.env['PATH'] ?? '').split(path.delimiter).map((folder) => access(path.join(folder, command)))).then(
       () => true,
       () => false,
     )

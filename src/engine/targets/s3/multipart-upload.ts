@@ -114,10 +114,7 @@ async function beginUpload(put: S3Put): Promise<Upload> {
       try {
         const { ETag } = await put.attempt(() =>
           connection.ask({ doing, bodyBytes: bytes.length, signal }, (client, options) =>
-            client.send(
-              new UploadPartCommand({ ...address, UploadId, PartNumber: number, Body: bytes, ContentLength: bytes.length }),
-              options,
-            ),
+            client.send(new UploadPartCommand({ ...address, UploadId, PartNumber: number, Body: bytes, ContentLength: bytes.length }), options),
           ),
         )
         sent = true

@@ -18,8 +18,8 @@ const largerPieceBytes = 64 * mebibyte
  * @returns the length of the piece of a number, from 1; @throws target_rejected when a body is too long for the pieces there can be
  */
 export function pieceSizes(sizeBytes: number | undefined, longestPieceBytes: number, object: string): (number: number) => number {
-  const plannedBytes = sizeBytes === undefined ? 0 : Math.ceil(sizeBytes / plannedPieces)
-  if (plannedBytes > longestPieceBytes) {
+  const plannedBytes = Math.ceil((sizeBytes ?? 0) / plannedPieces)
+  if (sizeBytes !== undefined && plannedBytes > longestPieceBytes) {
     throw new BastionError('target_rejected', `${object} cannot be stored: at ${sizeBytes} bytes its pieces would not fit the memory for uploads.`)
   }
   return (number) => {

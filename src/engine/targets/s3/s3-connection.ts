@@ -1,5 +1,6 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
+import { getCACertificates } from 'node:tls'
 import type { Clock } from '../../../core/clock.ts'
 import { BastionError } from '../../../core/errors.ts'
 import { cancellationOf, throwIfCanceled } from '../cancellation.ts'
@@ -12,8 +13,6 @@ export interface S3Timeouts {
   /** More time is given to a request with a body, as much as it needs at this rate. */
   minBytesPerSecond: number
 }
-
-export const defaultS3Timeouts: S3Timeouts = { connectMs: 15_000, answerMs: 60_000, minBytesPerSecond: 32 * 1024 }
 
 export interface S3Credentials {
   accessKeyId: string
@@ -31,6 +30,8 @@ export interface S3ConnectionOptions {
   pathStyle: boolean
   /** absent: what the SDK finds, in ~/.aws, at the machine's own metadata service … */
   credentials?: S3Credentials | undefined
+  /** PEM of a CA that is trusted besides those Node trusts */
+  caCertificate?: string | undefined
   timeouts: S3Timeouts
   clock: Clock
 }
@@ -75,7 +76,7 @@ export function createS3Connection({ bucket, timeouts, clock, ...options }: S3Co
     try {
       return await send(client, { abortSignal: ending.signal })
     } catch (error) {
-      throw ending.signal.aborted ? ending.signal.reason : s3Error(error, doing, clock.now())
+      throw ending.signal.aborted ? cancellationOf(ending.signal) : s3Error(error, doing, clock.now())
     } finally {
       clearTimeout(timer)
       signal?.removeEventListener('abort', onAbort)
@@ -85,9 +86,9 @@ export function createS3Connection({ bucket, timeouts, clock, ...options }: S3Co
   return { bucket, timeouts, ask, explain: (error, doing) => s3Error(error, doing, clock.now()), close: () => client.destroy() }
 }
 
-type ClientOptions = Pick<S3ConnectionOptions, 'endpoint' | 'region' | 'pathStyle' | 'credentials'>
+type ClientOptions = Pick<S3ConnectionOptions, 'endpoint' | 'region' | 'pathStyle' | 'credentials' | 'caCertificate'>
 
-function clientConfig({ endpoint, region, pathStyle, credentials }: ClientOptions, timeouts: S3Timeouts): S3ClientConfig {
+function clientConfig({ endpoint, region, pathStyle, credentials, caCertificate }: ClientOptions, timeouts: S3Timeouts): S3ClientConfig {
   return {
     region,
     ...(endpoint !== undefined && { endpoint }),
@@ -104,7 +105,7 @@ function clientConfig({ endpoint, region, pathStyle, credentials }: ClientOption
     requestHandler: new NodeHttpHandler({
       connectionTimeout: timeouts.connectMs,
       httpAgent: { keepAlive: true, maxSockets: 64 },
-      httpsAgent: { keepAlive: true, maxSockets: 64 },
+      httpsAgent: { keepAlive: true, maxSockets: 64, ...(caCertificate !== undefined && { ca: [...getCACertificates('default'), caCertificate] }) },
       // It warns on the console of what is no fault here: requests that wait for a socket.
       socketAcquisitionWarningTimeout: 2 ** 31 - 1,
     }),

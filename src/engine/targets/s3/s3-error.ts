@@ -19,6 +19,7 @@ const codeOfAnswer: Readonly<Record<string, ErrorCode>> = {
   NoSuchBucket: 'target_identity',
   NoSuchKey: 'target_not_found',
   NoSuchUpload: 'target_rejected',
+  InvalidObjectState: 'target_rejected',
   QuotaExceeded: 'target_full',
   InsufficientCapacity: 'target_full',
   XMinioStorageFull: 'target_full',
@@ -65,8 +66,10 @@ const codeOfErrno: Readonly<Record<string, ErrorCode>> = {
   ESOCKETTIMEDOUT: 'target_timeout',
 }
 
-/** What OpenSSL and Node call a certificate that does not prove the server, and a server that speaks no TLS. */
-const tlsErrno = /^(CERT_|ERR_TLS_|ERR_SSL_|EPROTO$|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH$|INVALID_CA$|INVALID_PURPOSE$)/
+// What OpenSSL and Node call a certificate that does not prove who the server is.
+const distrust = /^(?:CERT_|ERR_TLS_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED)/
+// What is spoken there is another protocol, or none that both know.
+const misunderstanding = /^(?:EPROTO|ERR_SSL_|HPE_)/
 
 const hints: Readonly<Record<string, string>> = {
   NoSuchBucket: 'Create the bucket, or check its name, the endpoint and the region. Nothing was written.',
@@ -144,16 +147,22 @@ function hintOf(s3Code: string, code: ErrorCode, region: string | undefined): st
 
 function connectionError(error: Error, doing: string): unknown {
   const errno = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  if (tlsErrno.test(errno)) {
-    return new BastionError('target_auth', `${doing}: the server did not prove who it is (${errno}).`, {
-      cause: error,
-      hint: 'Check that the endpoint speaks https. A certificate of your own authority is trusted when NODE_EXTRA_CA_CERTS names its file.',
-      details: { errno },
+  const options = { cause: error, details: { errno } }
+  if (distrust.test(errno)) {
+    return new BastionError('target_auth', `${doing}: the server cannot prove who it is (${errno}).`, {
+      ...options,
+      hint: 'Check the address. If the certificate is signed by a CA of your own, give that CA to the target, or to all of Node in NODE_EXTRA_CA_CERTS.',
+    })
+  }
+  if (misunderstanding.test(errno)) {
+    return new BastionError('target_rejected', `${doing}: what answers does not speak the protocol of this address (${errno}).`, {
+      ...options,
+      hint: 'Check the port, and whether it is http or https.',
     })
   }
   const code = codeOfErrno[errno] ?? (error.name === 'TimeoutError' ? 'target_timeout' : undefined)
   if (code === undefined) return error
-  return new BastionError(code, `${doing}: ${errno === '' ? 'no connection in time' : errno}.`, { cause: error, details: { errno } })
+  return new BastionError(code, `${doing}: ${errno === '' ? 'no connection in time' : errno}.`, options)
 }
 
 /** What a server says, as a part of a sentence of ours: one line, not long, without a stop at its end. */

@@ -6,7 +6,7 @@ import type { GetOptions, ListOptions, ObjectEntry, Target } from '../target.ts'
 import { rangeBounds } from '../target-key.ts'
 import type { S3PutPlace } from './one-put.ts'
 import { createPieceMemory } from './piece-memory.ts'
-import { createS3Connection, defaultS3Timeouts, type S3Credentials, type S3Timeouts } from './s3-connection.ts'
+import { createS3Connection, type S3Credentials, type S3Timeouts } from './s3-connection.ts'
 import { readS3Object } from './s3-get.ts'
 import { createLookAtObject } from './s3-head.ts'
 import { createS3Keys } from './s3-keys.ts'
@@ -28,12 +28,14 @@ export interface S3TargetOptions {
   pathStyle?: boolean | undefined
   /** @default what the SDK finds, in ~/.aws, at the machine's own metadata service … */
   credentials?: S3Credentials | undefined
+  /** PEM of a CA that is trusted besides those Node trusts */
+  caCertificate?: string | undefined
   clock: Clock
   /** How pieces of a stream are sent again, which the retrying target cannot do. @default once only */
   retries?: Retries | undefined
   /** Told of uploads that were broken off and could not be discarded. */
   onLeftover?: ((message: string) => void) | undefined
-  timeouts?: S3Timeouts
+  timeouts: S3Timeouts
 }
 
 /**
@@ -42,9 +44,9 @@ export interface S3TargetOptions {
  * works and not promised.
  */
 export function createS3Target(options: S3TargetOptions): Target {
-  const { bucket, prefix = '', endpoint, pathStyle = endpoint !== undefined, timeouts = defaultS3Timeouts } = options
+  const { bucket, prefix = '', endpoint, pathStyle = endpoint !== undefined } = options
   const keys = createS3Keys(prefix)
-  const connection = createS3Connection({ ...options, pathStyle, timeouts })
+  const connection = createS3Connection({ ...options, pathStyle })
   const label = `s3://${bucket}${prefix === '' ? '' : `/${prefix}`}${endpoint === undefined ? '' : `?endpoint=${endpoint}`}`
   const lookAt = createLookAtObject(connection)
   const remover = createS3Remover(connection)

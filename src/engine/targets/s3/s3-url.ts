@@ -1,5 +1,6 @@
-import { targetDescriptions, type TargetConfigOf } from '../../../protocol/target-descriptions.ts'
+import { BastionError } from '../../../core/errors.ts'
 import { configSchema } from '../../../protocol/driver-description.ts'
+import { targetDescriptions, type TargetConfigOf } from '../../../protocol/target-descriptions.ts'
 
 /** What may follow the `?`; none of it is secret. */
 const parameters: readonly string[] = ['endpoint', 'region', 'path_style']
@@ -8,9 +9,20 @@ const parameters: readonly string[] = ['endpoint', 'region', 'path_style']
  * The config of `s3://bucket/prefix?endpoint=https://host&region=…&path_style=true`. Credentials stand before the bucket (`s3://ID:SECRET@bucket`,
  * percent-encoded) or in `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, region and endpoint also in `AWS_REGION` and
  * `AWS_ENDPOINT_URL_S3`, as the AWS tools have them.
- * @throws Error whose message says what is wrong and repeats nothing of the text
+ * @param shown the URL as messages may show it
+ * @throws invalid_spec, which holds no credential
  */
-export function parseS3Url(text: string, env: Readonly<Record<string, string | undefined>>): TargetConfigOf<'s3'> {
+export function parseS3Url(text: string, shown: string, env: NodeJS.ProcessEnv): TargetConfigOf<'s3'> {
+  try {
+    return configOf(text, env)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new BastionError('invalid_spec', `${shown} is no bucket, which is written s3://bucket/prefix?endpoint=https://host: ${reason}.`)
+  }
+}
+
+/** @throws Error whose message says what is wrong and repeats nothing of the text */
+function configOf(text: string, env: NodeJS.ProcessEnv): TargetConfigOf<'s3'> {
   const [, userPart, bucket, path = '', query = ''] = /^s3:\/\/(?:([^@/?#]*)@)?([^@/?#]*)([^?#]*)(?:\?([^#]*))?$/i.exec(text) ?? []
   if (bucket === undefined) throw new Error('"#" is written %23')
   const given = parameterValues(query)
@@ -58,7 +70,7 @@ function credentialsIn(userPart: string): { access_key_id: string; secret_access
 }
 
 /** Without a complete pair: none, and the SDK looks where it looks, such as into a profile. */
-function credentialsOf(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+function credentialsOf(env: NodeJS.ProcessEnv): Record<string, string> {
   const { AWS_ACCESS_KEY_ID: id = '', AWS_SECRET_ACCESS_KEY: secret = '', AWS_SESSION_TOKEN: token = '' } = env
   if (id === '' || secret === '') return {}
   return { access_key_id: id, secret_access_key: secret, ...(token !== '' && { session_token: token }) }
