@@ -38,6 +38,11 @@ describe.skipIf(whyNot !== undefined)('a bucket', () => {
     expect(readFileSync(folder.at('restored', folder.path, 'src', 'large')).equals(large)).toBe(true)
   })
 
+  test('without any credentials is told so', async () => {
+    const none = { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '', AWS_EC2_METADATA_DISABLED: 'true', HOME: folder.path }
+    expect(errorCodeOf(await folder.run(['list', target, '--json'], { env: none }))).toBe('target_auth')
+  })
+
   test('that does not exist is told so, and no secret', async () => {
     const end = await folder.run(['backup', 'src', '--to', target.replace('s3://', 's3://ID:hunter2@no-such-'), '--snapshot', 'off', '--json'])
     expect(end.code).toBe(1)

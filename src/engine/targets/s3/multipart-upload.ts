@@ -17,8 +17,8 @@ import { markerName } from './s3-head.ts'
 const piecesInFlight = 4
 /** A server puts the pieces together before it answers: minutes for very many. */
 const completeMs = 10 * 60_000
-/** Tidying up must not hold back for long the error that made it needed. */
-const discardMs = 15_000
+/** Tidying up must not hold back for long the error, or the abort, that made it needed. */
+const discardMs = 5_000
 
 /**
  * Stores an object in pieces. Whatever fails, the upload is discarded with all its pieces; where that fails too, the leftover is told of.
@@ -102,7 +102,7 @@ async function beginUpload(put: S3Put): Promise<Upload> {
   let completing = false
 
   async function isStored(): Promise<boolean> {
-    const found = await place.lookAt(name, { doing })
+    const found = await place.lookAt(name, { doing, answerMs: discardMs })
     return found?.marker === marker && found.sizeBytes === sentBytes
   }
 
@@ -129,19 +129,14 @@ async function beginUpload(put: S3Put): Promise<Upload> {
 
     async complete() {
       const MultipartUpload = { Parts: parts.toSorted((a, b) => a.PartNumber! - b.PartNumber!) }
-      await put.attempt(async () => {
-        try {
-          await onCondition(put, (condition) => {
-            completing = true
-            return connection.ask({ doing, answerMs: completeMs, signal }, (client, options) =>
-              client.send(new CompleteMultipartUploadCommand({ ...address, UploadId, MultipartUpload, ...condition }), options),
-            )
-          })
-        } catch (error) {
-          throwIfCanceled(signal)
-          if (!completing || !(await isStored().catch(() => false))) throw error
-        }
-      })
+      await put.attempt(() =>
+        onCondition(put, (condition) => {
+          completing = true
+          return connection.ask({ doing, answerMs: completeMs, signal }, (client, options) =>
+            client.send(new CompleteMultipartUploadCommand({ ...address, UploadId, MultipartUpload, ...condition }), options),
+          )
+        }),
+      )
       const found = await put.attempt(() => place.lookAt(name, { doing, signal }))
       // An object with another mark is that of a later put of the same key.
       const isOthers = found?.marker !== undefined && found.marker !== marker
@@ -158,10 +153,9 @@ async function beginUpload(put: S3Put): Promise<Upload> {
           client.send(new AbortMultipartUploadCommand({ ...address, UploadId }), options),
         )
       } catch (error) {
-        if (completing && (await isStored().catch(() => false))) return true
         if (answerCodeOf(error) !== 'NoSuchUpload') place.onLeftover?.(leftoverMessage(object, UploadId, error))
       }
-      return false
+      return completing && (await isStored().catch(() => false))
     },
   }
 }

@@ -1,7 +1,7 @@
 import { GetObjectCommand, HeadObjectCommand } from '@aws-sdk/client-s3'
 import { BastionError, hasCode } from '../../../core/errors.ts'
 import type { ObjectStat } from '../target.ts'
-import type { S3Connection } from './s3-connection.ts'
+import type { S3Connection, S3Request } from './s3-connection.ts'
 import { statusOf } from './s3-error.ts'
 
 /** The metadata (`x-amz-meta-…`) by which a put knows the object as its own, when an answer was lost on the way. */
@@ -12,7 +12,7 @@ export interface S3Head extends ObjectStat {
   marker?: string
 }
 
-export type LookAtObject = (name: string, request: { doing: string; signal?: AbortSignal | undefined }) => Promise<S3Head | null>
+export type LookAtObject = (name: string, request: S3Request) => Promise<S3Head | null>
 
 /**
  * Looks at one object: HEAD, whose errors have no body and so no reason. Where that matters (403; the first 404, which may be the bucket's) the
@@ -22,7 +22,7 @@ export function createLookAtObject(connection: S3Connection): LookAtObject {
   const { bucket } = connection
   let bucketSeen = false
 
-  async function explain(name: string, request: { doing: string; signal?: AbortSignal | undefined }, error: BastionError): Promise<null> {
+  async function explain(name: string, request: S3Request, error: BastionError): Promise<null> {
     try {
       const { Body } = await connection.ask(request, (client, options) =>
         client.send(new GetObjectCommand({ Bucket: bucket, Key: name, Range: 'bytes=0-0' }), options),
