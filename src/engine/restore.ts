@@ -8,7 +8,7 @@ import type { Artifact } from './open-artifact.ts'
 import { createDestination, type Destination } from './restoring/destination.ts'
 import { createEntryExtractor, createExtractPool } from './restoring/extract-entries.ts'
 import { extractItemOf } from './restoring/extract-item.ts'
-import type { ConflictPolicy, ExtractItem, ExtractOutcome } from './restoring/extract-protocol.ts'
+import type { ConflictPolicy, ExtractItem, ExtractOutcome, MetadataNote } from './restoring/extract-protocol.ts'
 import { failureOutcome } from './restoring/failure-outcome.ts'
 import { createLinkPlan } from './restoring/link-plan.ts'
 import { createEntryPlacer, type EntryPlacer } from './restoring/place-entry.ts'
@@ -38,7 +38,7 @@ export interface RestoreReport {
   failed: { total: number; sample: string[] }
   damaged: { total: number; sample: string[] }
   /** entries whose content is back but not all of their metadata */
-  metadata: { owner: number; mode: number; mtime: number; owners_restored: boolean }
+  metadata: Record<MetadataNote, number> & { owners_restored: boolean }
 }
 
 const maxSamples = 50
@@ -232,6 +232,6 @@ function emptyReport(owners: boolean): RestoreReport {
     conflicts: none(),
     failed: none(),
     damaged: none(),
-    metadata: { owner: 0, mode: 0, mtime: 0, owners_restored: owners },
+    metadata: { owner: 0, mode: 0, mtime: 0, xattrs: 0, owners_restored: owners },
   }
 }
