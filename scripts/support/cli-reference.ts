@@ -30,17 +30,21 @@ ${program.commands.map(commandText).join('\n\n')}
 ## How things are named
 
 **A target** is the folder or URL that keeps artifacts: \`/backups\`, \`./backups\`, \`file:///backups\`. \`memory:\` forgets everything at the end of the
-process and is for trying things out. \`s3://\` and \`sftp://\` are refused as \`unsupported\`: they are not there yet.
+process and is for trying things out.
 
 **A WebDAV target** is \`webdav+https://host/dir\` (or \`webdav+http://\`, which anybody on the way can read). Its account stands in \`BASTION_WEBDAV_USERNAME\` and
 \`BASTION_WEBDAV_PASSWORD\`, or in the URL: \`webdav+https://user:password@host/dir\`, percent-encoded. The server must allow PUT, MKCOL, MOVE, DELETE and PROPFIND. A
 certificate that a CA of your own has signed is trusted when the file \`NODE_EXTRA_CA_CERTS\` names holds that CA.
-process and is for trying things out. \`webdav+https://\`, \`webdav+http://\` and \`s3://\` are refused as \`unsupported\`: they are not there yet.
 
 **An SFTP server** is \`sftp://user@host:port/srv/backups\`, or \`sftp://user@host/~/backups\` from where the account starts. It is known by its host key, whose
 fingerprint (\`SHA256:…\`) is pinned with \`?host_key=\` behind the folder or in \`BASTION_SFTP_HOST_KEY\`; without one, or when the server shows another, nothing
 is sent and the error tells the fingerprint seen. \`?timeout_s=\` says how long it may be silent. A password in a URL can be seen by other users of this
 machine: better use a key, an agent or the environment.
+
+**An S3 target** is \`s3://bucket/prefix\`, at Amazon S3 or with \`?endpoint=https://host\` at any store that speaks its protocol; also \`region=…\` and
+\`path_style=true|false\`. The bucket must exist. Keys stand in \`AWS_ACCESS_KEY_ID\` and \`AWS_SECRET_ACCESS_KEY\` (\`AWS_SESSION_TOKEN\`, \`AWS_REGION\`,
+\`AWS_ENDPOINT_URL_S3\`), or in the URL: \`s3://ID:SECRET@bucket\`, percent-encoded; without any, what the AWS tools on the machine use. The account needs to list, get, put
+and delete objects, and to list and abort multipart uploads. An artifact there is \`s3://bucket/prefix/JOB/RUN?endpoint=…\`.
 
 **An artifact** is \`TARGET/JOB/RUN\`, as \`backup\` prints it; \`list\` prints \`JOB/RUN\`. \`TARGET/JOB@latest\` is the one of a job that was completed last,
 \`TARGET@latest\` the same for a target with one job. Damaged artifacts are never the latest.

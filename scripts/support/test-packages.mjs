@@ -27,6 +27,10 @@ const testPackages = [
   { package: 'restic', command: 'restic', why: 'a peer in the benchmarks' },
   { package: 'borgbackup', command: 'borg', why: 'a peer in the benchmarks' },
   { package: 'rclone', command: 'rclone', why: 'serves WebDAV, S3 and SFTP; a peer in the benchmarks' },
+  { package: 'radosgw', command: 'radosgw', why: 'a real S3 server for the s3 target' },
+  { package: 'ceph-mon', command: 'ceph-mon', why: 'the cluster behind it' },
+  { package: 'ceph-osd', command: 'ceph-osd', why: 'its store, in memory' },
+  { package: 'openssl', command: 'openssl', why: 'certificates for servers of the tests' },
   { package: 'rsync', command: 'rsync', why: 'compares restored trees; a peer in the benchmarks' },
 ]
 
