@@ -1,4 +1,5 @@
 import { BastionError, type ErrorCode } from '../../../core/errors.ts'
+import { connectionError } from '../connection-error.ts'
 import { httpStatusError } from '../http-status-error.ts'
 
 /** What the codes in an answer's body mean, where its status does not say it already. Amazon's list, and what Ceph, MinIO and Swift add to it. */
@@ -47,29 +48,6 @@ const codeOfAnswer: Readonly<Record<string, ErrorCode>> = {
 
 /** Of a bucket elsewhere: the signature names the wrong region. Only some of these answers have a body that says so. */
 const redirects: readonly number[] = [301, 307, 308]
-
-const codeOfErrno: Readonly<Record<string, ErrorCode>> = {
-  ECONNREFUSED: 'target_unreachable',
-  ECONNRESET: 'target_unreachable',
-  ECONNABORTED: 'target_unreachable',
-  EPIPE: 'target_unreachable',
-  ENOTFOUND: 'target_unreachable',
-  EAI_AGAIN: 'target_unreachable',
-  EAI_NODATA: 'target_unreachable',
-  EHOSTUNREACH: 'target_unreachable',
-  EHOSTDOWN: 'target_unreachable',
-  ENETUNREACH: 'target_unreachable',
-  ENETDOWN: 'target_unreachable',
-  EADDRNOTAVAIL: 'target_unreachable',
-  ERR_STREAM_PREMATURE_CLOSE: 'target_unreachable',
-  ETIMEDOUT: 'target_timeout',
-  ESOCKETTIMEDOUT: 'target_timeout',
-}
-
-// What OpenSSL and Node call a certificate that does not prove who the server is.
-const distrust = /^(?:CERT_|ERR_TLS_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED)/
-// What is spoken there is another protocol, or none that both know.
-const misunderstanding = /^(?:EPROTO|ERR_SSL_|HPE_)/
 
 const hints: Readonly<Record<string, string>> = {
   NoSuchBucket: 'Create the bucket, or check its name, the endpoint and the region. Nothing was written.',
@@ -143,26 +121,6 @@ function codeByStatus(status: number, code: ErrorCode): ErrorCode {
 function hintOf(s3Code: string, code: ErrorCode, region: string | undefined): string | undefined {
   if (code === 'target_auth' && region !== undefined) return `The bucket is in the region ${sentencePart(region)}: give that one.`
   return hints[s3Code]
-}
-
-function connectionError(error: Error, doing: string): unknown {
-  const errno = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  const options = { cause: error, details: { errno } }
-  if (distrust.test(errno)) {
-    return new BastionError('target_auth', `${doing}: the server cannot prove who it is (${errno}).`, {
-      ...options,
-      hint: 'Check the address. If the certificate is signed by a CA of your own, give that CA to the target, or to all of Node in NODE_EXTRA_CA_CERTS.',
-    })
-  }
-  if (misunderstanding.test(errno)) {
-    return new BastionError('target_rejected', `${doing}: what answers does not speak the protocol of this address (${errno}).`, {
-      ...options,
-      hint: 'Check the port, and whether it is http or https.',
-    })
-  }
-  const code = codeOfErrno[errno] ?? (error.name === 'TimeoutError' ? 'target_timeout' : undefined)
-  if (code === undefined) return error
-  return new BastionError(code, `${doing}: ${errno === '' ? 'no connection in time' : errno}.`, options)
 }
 
 /** What a server says, as a part of a sentence of ours: one line, not long, without a stop at its end. */
