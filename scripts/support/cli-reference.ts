@@ -44,10 +44,11 @@ machine: better use a key, an agent or the environment.
 **An S3 target** is \`s3://bucket/prefix\`, at Amazon S3 or with \`?endpoint=https://host\` at any store that speaks its protocol; also \`region=…\` and
 \`path_style=true|false\`. The bucket must exist. Keys stand in \`AWS_ACCESS_KEY_ID\` and \`AWS_SECRET_ACCESS_KEY\` (\`AWS_SESSION_TOKEN\`, \`AWS_REGION\`,
 \`AWS_ENDPOINT_URL_S3\`), or in the URL: \`s3://ID:SECRET@bucket\`, percent-encoded; without any, what the AWS tools on the machine use. The account needs to list, get, put
-and delete objects, and to list and abort multipart uploads. An artifact there is \`s3://bucket/prefix/JOB/RUN?endpoint=…\`.
+and delete objects, and to list and abort multipart uploads.
 
 **An artifact** is \`TARGET/JOB/RUN\`, as \`backup\` prints it; \`list\` prints \`JOB/RUN\`. \`TARGET/JOB@latest\` is the one of a job that was completed last,
-\`TARGET@latest\` the same for a target with one job. Damaged artifacts are never the latest.
+\`TARGET@latest\` the same for a target with one job. Damaged artifacts are never the latest. What stands behind the \`?\` of a TARGET may also come last:
+\`s3://bucket/prefix/JOB/RUN?endpoint=…\`.
 
 **A relative path** is meant from where you stand, also under \`npm start\` (npm tells it in \`INIT_CWD\`).
 

@@ -9,8 +9,8 @@ export type ArtifactText = { targetText: string; ref: ArtifactRef } | { latestOf
 /** @throws invalid_spec */
 export function parseArtifact(text: string): ArtifactText {
   const { path, query } = separateQuery(text)
-  const latest = /^(.*?)\/*@latest$/s.exec(path)?.[1]
-  if (latest !== undefined) return { latestOf: latest === '' && path.startsWith('/') ? '/' : latest, query }
+  const [, latest, slashes] = /^(.*?)(\/*)@latest$/s.exec(path) ?? []
+  if (latest !== undefined) return { latestOf: slashes === '' ? latest : rooted(latest), query }
   const { parent: jobText, name: runId } = splitLast(path.replace(/\/$/, ''))
   const { parent: targetText, name: jobId } = splitLast(jobText)
   if (!jobIdSchema.safeParse(jobId).success || !runIdSchema.safeParse(runId).success) {
@@ -22,20 +22,33 @@ export function parseArtifact(text: string): ArtifactText {
 }
 
 /**
- * The query of a bucket's URL stands between TARGET and JOB/RUN (`s3://bucket/prefix?endpoint=…/JOB/RUN`, as the two are put together) or at the end,
- * as in any URL. Here it is taken out, to be put behind whatever turns out to be the target.
+ * The query of a bucket's or a server's URL stands between TARGET and JOB/RUN (`s3://bucket/prefix?endpoint=…/JOB/RUN`, as the two are put together) or at
+ * the end, as in any URL. Here it is taken out, to be put behind whatever turns out to be the target.
  */
 function separateQuery(text: string): { path: string; query: string } {
-  const [, path, query] = /^(s3:\/\/[^?]*)(\?.*)$/is.exec(text) ?? []
-  if (path === undefined || query === undefined) return { path: text, query: '' }
-  // An endpoint's own path ends where these begin.
-  const tail = /\/[^/]*\/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\/?$|(?:(?<=:\/\/[^/]*)\/[^/]*)?@latest$/.exec(query)?.[0] ?? ''
+  const [, path, scheme, query] = /^((s3|sftp):\/\/[^?]*)(\?.*)$/is.exec(text) ?? []
+  if (path === undefined || scheme === undefined || query === undefined) return { path: text, query: '' }
+  const tail = scheme.toLowerCase() === 's3' ? behindS3Query(query) : behindSftpQuery(query)
   return { path: path.replace(/\/+$/, '') + tail, query: query.slice(0, query.length - tail.length) }
+}
+
+/** An endpoint's own path ends where these begin. */
+function behindS3Query(query: string): string {
+  return /\/[^/]*\/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\/?$|(?:(?<=:\/\/[^/]*)\/[^/]*)?@latest$/.exec(query)?.[0] ?? ''
+}
+
+/** A fingerprint may hold slashes of its own. */
+function behindSftpQuery(query: string): string {
+  return /^(?:SHA256:[A-Za-z0-9+/]{43}|[^/@])*(.*)$/s.exec(query)![1]!
 }
 
 /** A path's last name and what is before it: the folder where the person stands when nothing is. */
 export function splitLast(path: string): { parent: string; name: string } {
   const slash = path.lastIndexOf('/')
-  const parent = path.slice(0, Math.max(0, slash))
-  return { parent: slash < 0 ? '.' : parent === '' ? '/' : parent, name: path.slice(slash + 1) }
+  return { parent: slash < 0 ? '.' : rooted(path.slice(0, slash)), name: path.slice(slash + 1) }
+}
+
+/** What is left when the names behind it are gone: of the root, and of a server's, only the slash says which folder is meant. */
+function rooted(path: string): string {
+  return /^(?:sftp:\/\/[^/]+)?$/i.test(path) ? `${path}/` : path
 }

@@ -120,9 +120,7 @@ describe('a TARGET', () => {
       [`sftp://host/dir?host_key=${hostKey}`, { path: '/dir', host_key: hostKey }],
       [`sftp://host/dir?host_key=${encodeURIComponent(`${hostKey},${hostKey}`)}`, { host_key: `${hostKey},${hostKey}` }],
       ['sftp://host/dir?timeout_s=90', { timeout_s: 90 }],
-      [`sftp://host/dir?host_key=${hostKey}/job/run`, { path: '/dir/job/run', host_key: hostKey }],
-      [`sftp://host/?timeout_s=90&host_key=${hostKey},${hostKey}/job`, { path: '/job', host_key: `${hostKey},${hostKey}`, timeout_s: 90 }],
-      [`sftp://host/~?host_key=${encodeURIComponent(hostKey)}/job`, { path: 'job', host_key: hostKey }],
+      [`sftp://host/?timeout_s=90&host_key=${hostKey},${hostKey}`, { path: '/', host_key: `${hostKey},${hostKey}`, timeout_s: 90 }],
     ])('%s is understood', (text, expected) => {
       expect(sftp(text)).toMatchObject({ type: 'sftp', ...expected })
     })

@@ -20,7 +20,7 @@ export function isOpenSftpQuery(query: string): boolean {
  * @throws invalid_spec, which holds no credential
  */
 export function parseSftpUrl(text: string, shown: string, baseDir: string, env: NodeJS.ProcessEnv): TargetConfigOf<'sftp'> {
-  const { host, path, username, password, port, query } = partsOf(folderBeforeQuery(text), shown)
+  const { host, path, username, password, port, query } = partsOf(text, shown)
   const config = {
     type: 'sftp',
     host,
@@ -38,17 +38,6 @@ export function parseSftpUrl(text: string, shown: string, baseDir: string, env: 
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
   throw new BastionError('invalid_spec', `${shown}: ${issue!.path.join('.')}: ${issue!.message}.`)
-}
-
-const fingerprint = 'SHA256:[A-Za-z0-9+/]{43}'
-const folderBehindQuery = new RegExp(
-  `^([^?#]*?)/*([?](?:(?:host_key=${fingerprint}(?:,${fingerprint})*|host_key=[^/&]*%[^/&]*|timeout_s=[^/&]*)&?)+)(/.*)$`,
-  's',
-)
-
-/** Somebody who writes `TARGET/JOB` puts the job behind the query, where the folder goes on then. A fingerprint may hold slashes of its own. */
-function folderBeforeQuery(text: string): string {
-  return text.replace(folderBehindQuery, '$1$3$2')
 }
 
 function partsOf(text: string, shown: string) {
