@@ -16,7 +16,8 @@ import {
 /**
  * The same target, which tries again what failed, as {@link createRetries} says.
  *
- * - Bytes and what is replayable are sent again; a body that can be read once only is sent once only. Where a driver holds pieces of a stream, it alone sends those again.
+ * - Bytes and what is replayable are sent again; a body that can be read once only is sent once only. Where a driver holds
+ *   pieces of a stream, it sends those again by itself.
  * - A get goes on from the byte reached where the target reads ranges; every byte that came begins the count of tries anew.
  * - A listing begins again until its first entry is out.
  * - `removeTree` counts what its last try removed.
@@ -25,8 +26,7 @@ export function createRetryingTarget(inner: Target, options: RetryingOptions): T
   const retries = createRetries(options)
 
   async function put(key: string, body: Body, putOptions: PutOptions = {}): Promise<PutResult> {
-    const again = body instanceof Uint8Array || (isReplayable(body) && !inner.features.holdsPieces)
-    if (!again) return await inner.put(key, body, putOptions)
+    if (!(body instanceof Uint8Array || isReplayable(body))) return await inner.put(key, body, putOptions)
     return await retries.run(`put ${key}`, putOptions.signal, async (isRetry) => {
       try {
         return await inner.put(key, body, putOptions)
