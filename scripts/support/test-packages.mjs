@@ -22,9 +22,15 @@ const testPackages = [
   { package: 'nginx', command: 'nginx', why: 'WebDAV with the least a server can know of it' },
   { package: 'libnginx-mod-http-dav-ext', command: '/usr/lib/nginx/modules/ngx_http_dav_ext_module.so', why: 'lists collections for nginx' },
   { package: 'openssl', command: 'openssl', why: 'makes certificates' },
+  { package: 'openssh-server', command: 'sshd', why: 'a real SFTP server, on loopback with a configuration of its own' },
+  { package: 'openssh-client', command: 'ssh-agent', why: 'makes keys, and keeps one as an agent does' },
   { package: 'restic', command: 'restic', why: 'a peer in the benchmarks' },
   { package: 'borgbackup', command: 'borg', why: 'a peer in the benchmarks' },
   { package: 'rclone', command: 'rclone', why: 'serves WebDAV, S3 and SFTP; a peer in the benchmarks' },
+  { package: 'radosgw', command: 'radosgw', why: 'a real S3 server for the s3 target' },
+  { package: 'ceph-mon', command: 'ceph-mon', why: 'the cluster behind it' },
+  { package: 'ceph-osd', command: 'ceph-osd', why: 'its store, in memory' },
+  { package: 'openssl', command: 'openssl', why: 'certificates for servers of the tests' },
   { package: 'rsync', command: 'rsync', why: 'compares restored trees; a peer in the benchmarks' },
 ]
 

@@ -1,3 +1,4 @@
+import { mapBody } from './map-body.ts'
 import { passOn } from './pass-on.ts'
 import type { ObjectEntry, Target } from './target.ts'
 
@@ -36,7 +37,13 @@ export function createCountingTarget(inner: Target): Target & { readonly counts:
     ...passOn(inner),
     async put(key, body, options) {
       const count = countRequest('put', key)
-      if (!(body instanceof Uint8Array)) return await inner.put(key, counted(body, count), options)
+      if (!(body instanceof Uint8Array)) {
+        return await inner.put(
+          key,
+          mapBody(body, (chunks) => counted(chunks, count)),
+          options,
+        )
+      }
       count.bytes += body.length
       return await inner.put(key, body, options)
     },

@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici'
-import { connectionError } from './connection-error.ts'
+import { connectionError } from '../connection-error.ts'
 import { watchExchange } from './exchange-watch.ts'
 
 export interface WebdavRequest {

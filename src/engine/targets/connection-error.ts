@@ -1,4 +1,4 @@
-import { BastionError, type ErrorCode } from '../../../core/errors.ts'
+import { BastionError, type ErrorCode } from '../../core/errors.ts'
 
 const codeOfFailure: Readonly<Record<string, ErrorCode>> = {
   ECONNREFUSED: 'target_unreachable',
@@ -12,9 +12,12 @@ const codeOfFailure: Readonly<Record<string, ErrorCode>> = {
   EADDRNOTAVAIL: 'target_unreachable',
   ENOTFOUND: 'target_unreachable',
   EAI_AGAIN: 'target_unreachable',
+  EAI_NODATA: 'target_unreachable',
+  ERR_STREAM_PREMATURE_CLOSE: 'target_unreachable',
   UND_ERR_SOCKET: 'target_unreachable',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'target_unreachable',
   ETIMEDOUT: 'target_timeout',
+  ESOCKETTIMEDOUT: 'target_timeout',
   UND_ERR_CONNECT_TIMEOUT: 'target_timeout',
 }
 
@@ -24,7 +27,7 @@ const distrust = /^(?:CERT_|ERR_TLS_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAM
 const misunderstanding = /^(?:EPROTO|ERR_SSL_|HPE_|UND_ERR_HEADERS_OVERFLOW)/
 
 /**
- * What a connection that failed means for the target; errors that are none of a connection come back as they are.
+ * What a connection for HTTP that failed means for the target, `details.reason` being the name of the failure; errors that are none of a connection come back as they are.
  * @param doing how the sentence starts
  */
 export function connectionError(error: unknown, doing: string): unknown {
@@ -48,12 +51,13 @@ export function connectionError(error: unknown, doing: string): unknown {
   return meaning === undefined ? error : new BastionError(meaning, `${doing}: ${error.message === '' ? code : error.message}.`, options)
 }
 
-/** Of the error or of what caused it: undici wraps some, Node those of several addresses. */
+/** Of the error or of what caused it: undici wraps some, Node those of several addresses, and the SDK of S3 has one without a code. */
 function codeOf(error: Error): string | undefined {
   // undici's parser does not always say what it stumbled over.
   if (error.name === 'HTTPParserError') return 'HPE_INVALID'
   if ('code' in error && typeof error.code === 'string') {
     return error.code === 'UND_ERR_SOCKET' && error.cause instanceof Error ? (codeOf(error.cause) ?? error.code) : error.code
   }
+  if (error.name === 'TimeoutError') return 'ETIMEDOUT'
   return error.cause instanceof Error ? codeOf(error.cause) : undefined
 }
