@@ -3,7 +3,7 @@ import { BastionError, hasCode } from '../../core/errors.ts'
 import { throwIfCanceled } from './cancellation.ts'
 import { passOn } from './pass-on.ts'
 import type { Sleep } from './sleep.ts'
-import type { GetOptions, ListOptions, ObjectEntry, PutOptions, PutResult, Target } from './target.ts'
+import type { GetOptions, ListOptions, ObjectEntry, PutOptions, PutResult, Target, TargetTree } from './target.ts'
 
 export interface RetryPolicy {
   /** tries of one request, the first included, without progress between them */
@@ -164,6 +164,17 @@ export function createRetryingTarget(inner: Target, options: RetryingOptions): T
     }
   }
 
+  function retriedTree(tree: TargetTree): TargetTree {
+    const { openDirectory } = tree
+    return {
+      makeDirectory: (key) => retried(`make ${key}`, undefined, () => tree.makeDirectory(key)),
+      symlink: (key, to) => retried(`make ${key}`, undefined, () => tree.symlink(key, to)),
+      link: (key, existing) => retried(`make ${key}`, undefined, () => tree.link(key, existing)),
+      setMetadata: (key, metadata) => retried(`describe ${key}`, undefined, () => tree.setMetadata(key, metadata)),
+      ...(openDirectory && { openDirectory: (prefix: string) => retried(`open ${prefix}`, undefined, () => openDirectory(prefix)) }),
+    }
+  }
+
   return {
     ...passOn(inner),
     put,
@@ -172,6 +183,7 @@ export function createRetryingTarget(inner: Target, options: RetryingOptions): T
     stat: (key) => retried(`stat ${key}`, undefined, () => inner.stat(key)),
     remove: (key) => retried(`remove ${key}`, undefined, () => inner.remove(key)),
     removeTree: (prefix) => retried(`remove ${prefix}`, undefined, () => inner.removeTree(prefix)),
+    ...(inner.tree && { tree: retriedTree(inner.tree) }),
     ...(inner.flush && { flush: (prefix: string) => retried(`flush ${prefix}`, undefined, () => inner.flush!(prefix)) }),
   }
 }

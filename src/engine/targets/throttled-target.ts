@@ -1,5 +1,5 @@
 import { throwIfCanceled } from './cancellation.ts'
-import { passOn } from './pass-on.ts'
+import { passOn, treeByPuts } from './pass-on.ts'
 import type { Target } from './target.ts'
 import type { TokenBucket } from './token-bucket.ts'
 
@@ -14,6 +14,7 @@ export function createThrottledTarget(inner: Target, limits: ThrottledOptions): 
   const { put: putBucket, get: getBucket } = limits
   return {
     ...passOn(inner),
+    ...(putBucket === undefined ? {} : treeByPuts(inner)),
     async put(key, body, options = {}) {
       if (putBucket === undefined) return await inner.put(key, body, options)
       const whole = body instanceof Uint8Array
