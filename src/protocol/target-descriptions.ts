@@ -8,6 +8,7 @@ export const targetCapabilities = {
   range_reads: 'One file can be read without fetching all of its artifact.',
   streaming_put: 'Storing needs memory for a piece of an object, not for all of it.',
   conditional_put: 'Of two writers of one name exactly one wins.',
+  real_tree: 'Directories and links are kept as such: a raw_tree_v1 artifact can be looked at without any tool.',
   on_this_machine: 'It is a folder of the machine that runs the backup, and lost together with it unless it is another disk.',
 } as const
 export type TargetCapability = keyof typeof targetCapabilities
@@ -33,7 +34,7 @@ const localDirectory = describeTarget({
       example: '/srv/backups',
     },
   },
-  capabilities: ['atomic_put', 'durable_put', 'range_reads', 'streaming_put', 'conditional_put', 'on_this_machine'],
+  capabilities: ['atomic_put', 'durable_put', 'range_reads', 'streaming_put', 'conditional_put', 'real_tree', 'on_this_machine'],
 })
 
 const memory = describeTarget({

@@ -106,7 +106,7 @@ async function backupCommand(sources: string[], options: BackupOptions, context:
   const runDirectory = join(dataDir, 'runs', runId)
   const known = openKnownTargets(dataDir)
   await using target = await targetArgument(options.to, context, pipeline.bandwidth_limit)
-  if (options.explain === true) return explain(planDataPath(source, pipeline, placeFacts(target)), options, context)
+  if (options.explain === true) return await explain(planDataPath(source, pipeline, placeFacts(target)), options, context)
   const expected = options.newTarget === true ? undefined : known.idOf(target.label)
   const startedMs = systemClock.now()
 

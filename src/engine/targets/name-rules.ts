@@ -24,7 +24,7 @@ export const safestNames: NameRules = {
 }
 
 /** C0, DEL, C1, and what is no character in XML: WebDAV and S3 list in it. */
-const control = /[\p{Cc}\u2028\u2029\ufffe\uffff]/u // oxlint-disable-line no-control-regex
+const control = /[\p{Cc}\u2028\u2029\ufffe\uffff]/u
 
 /** Whether a key may have this segment, as far as the segment alone decides. */
 export function canHoldSegment(rules: NameRules, segment: string): boolean {

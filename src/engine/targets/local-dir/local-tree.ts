@@ -9,6 +9,7 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readFileSync,
   renameSync,
   symlinkSync,
   unlinkSync,
@@ -68,7 +69,7 @@ export function createLocalTree(rootFd: number, label: string): LocalTree {
   const places = createDestination(rootFd)
   const times = createTimeSetter()
   const owners = process.getuid?.() === 0
-  const umask = process.umask()
+  const umask = readUmask()
   function explained(path: BytePath, error: unknown): unknown {
     return localDirError(error, `Cannot store "${pathText(path).text}" in ${label}`)
   }
@@ -195,4 +196,10 @@ export function createLocalTree(rootFd: number, label: string): LocalTree {
       }),
     [Symbol.dispose]: () => places[Symbol.dispose](),
   }
+}
+
+/** Reading it by umask(2) would set it for every thread meanwhile. Where the kernel does not tell, every mode is set anew. */
+function readUmask(): number {
+  const told = /^Umask:\s*([0-7]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]
+  return told === undefined ? permissionBits : Number.parseInt(told, 8)
 }
