@@ -85,7 +85,7 @@ export function prepareFilesystemSource(spec: FilesystemSource, options: { ownDi
         physicalOf: (logical) => ({ physical: logical, frozen: false }),
         rules,
         symlinkPolicy: spec.symlink_policy,
-        hardlinkPolicy: spec.hardlink_policy,
+        hardlinkPolicy: spec.hardlink_policy ?? 'keep',
         enter,
       }),
     coverage() {
