@@ -2,18 +2,23 @@ import { lstatSync, readdirSync, statSync, type Stats } from 'node:fs'
 import type { PathRules } from '../../../core/path-rules.ts'
 import { type BytePath, fsPath, pathText } from '../../../lib/byte-path.ts'
 import { fileIdOf } from '../../file-id.ts'
+import type { ReadPlace } from '../../snapshots/frozen-view.ts'
 import type { SourceEntry, SourceItem } from '../source.ts'
 
 export interface WalkOptions {
   /** absolute logical paths, none below another */
   roots: readonly BytePath[]
-  /** where a logical path is read; the identity when reading live */
-  physicalOf: (logical: BytePath) => { physical: BytePath; frozen: boolean }
+  /** where a root, or a turn, is read; what is below it is read below that */
+  placeOf: (logical: BytePath) => ReadPlace
+  /** names in a directory ("" for "/") that are read elsewhere than beside their siblings */
+  turnsIn?: (logical: BytePath) => ReadonlySet<BytePath> | undefined
+  /** where a link met in a snapshot leads; `null`: nowhere */
+  behindLink?: (logical: BytePath) => ReadPlace | null
   rules: PathRules | null
   symlinkPolicy: 'keep' | 'follow' | 'skip'
   hardlinkPolicy: 'keep' | 'copy'
   /** Asked for each directory: whether its content is read. The directory itself is an entry either way, unless `leave`. */
-  enter: (directory: { logical: BytePath; dev: number; ino: number; parentDev: number | null }) => 'enter' | 'stay' | 'leave'
+  enter: (directory: ReadPlace & { logical: BytePath; dev: number; ino: number; parentDev: number | null }) => 'enter' | 'stay' | 'leave'
 }
 
 interface Level {
@@ -22,6 +27,7 @@ interface Level {
   physical: BytePath
   frozen: boolean
   dev: number | null
+  turns: ReadonlySet<BytePath> | undefined
   names: readonly BytePath[]
   next: number
   /** directories listed whose content comes later in byte order, the next one last */
@@ -30,7 +36,7 @@ interface Level {
   trail: readonly string[]
 }
 
-interface Directory {
+interface Directory extends ReadPlace {
   name: BytePath
   dev: number
   ino: number
@@ -44,7 +50,7 @@ interface Directory {
 export function* walkTree(options: WalkOptions): Generator<SourceItem> {
   const levels: Level[] = []
   const roots = options.roots.map((root) => root.slice(1)).toSorted(compareBytes)
-  levels.push({ logical: '', physical: '', frozen: false, dev: null, names: roots, next: 0, pending: [], trail: [] })
+  levels.push({ logical: '', physical: '', frozen: false, dev: null, turns: undefined, names: roots, next: 0, pending: [], trail: [] })
 
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
     const name = level.names[level.next]
@@ -63,7 +69,8 @@ export function* walkTree(options: WalkOptions): Generator<SourceItem> {
   function* visit(level: Level, name: BytePath, isRoot: boolean): Generator<SourceItem> {
     const logical = `${level.logical}/${name}`
     const path = logical.slice(1)
-    const place = isRoot ? options.physicalOf(logical) : { physical: `${level.physical}/${name}`, frozen: level.frozen }
+    const isTurn = isRoot || level.turns?.has(name) === true
+    let place = isTurn ? options.placeOf(logical) : { physical: `${level.physical}/${name}`, frozen: level.frozen }
     let stats: Stats
     let followed = false
     try {
@@ -76,8 +83,10 @@ export function* walkTree(options: WalkOptions): Generator<SourceItem> {
     }
     if (stats.isSymbolicLink() && options.symlinkPolicy !== 'keep') {
       if (options.symlinkPolicy === 'skip') return
-      const behind = followLink(place.physical, level.trail)
-      if (behind !== null) {
+      const there = place.frozen && options.behindLink !== undefined ? options.behindLink(logical) : place
+      const behind = there === null ? null : followLink(there.physical, level.trail)
+      if (there !== null && behind !== null) {
+        place = there
         stats = behind
         followed = true
       }
@@ -106,19 +115,18 @@ export function* walkTree(options: WalkOptions): Generator<SourceItem> {
       return
     }
 
-    const enter = options.enter({ logical, dev: stats.dev, ino: stats.ino, parentDev: level.dev })
+    const enter = options.enter({ ...place, logical, dev: stats.dev, ino: stats.ino, parentDev: level.dev })
     if (enter === 'leave') return
     // The source "/" has no name of its own. A directory that only leads to what is included is an entry too: its content comes later in byte order.
     if (path !== '') yield { entry }
-    if (enter === 'enter') level.pending.push({ name, dev: stats.dev, ino: stats.ino })
+    if (enter === 'enter') level.pending.push({ ...place, name, dev: stats.dev, ino: stats.ino })
   }
 
   function* descend(parent: Level, directory: Directory): Generator<SourceItem> {
     const logical = `${parent.logical}/${directory.name}`
-    const place = levels.length === 1 ? options.physicalOf(logical) : { physical: `${parent.physical}/${directory.name}`, frozen: parent.frozen }
     let names: string[]
     try {
-      names = readdirSync(fsPath(place.physical === '' ? '/' : place.physical), { encoding: 'latin1' }).sort(compareBytes)
+      names = readdirSync(fsPath(directory.physical), { encoding: 'latin1' }).sort(compareBytes)
     } catch (error) {
       yield { problem: { path: logical.slice(1), error: error as NodeJS.ErrnoException } }
       return
@@ -126,9 +134,10 @@ export function* walkTree(options: WalkOptions): Generator<SourceItem> {
     const trail = options.symlinkPolicy === 'follow' ? [...parent.trail, `${directory.dev}:${directory.ino}`] : parent.trail
     levels.push({
       logical: logical === '/' ? '' : logical,
-      physical: place.physical === '/' ? '' : place.physical,
-      frozen: place.frozen,
+      physical: directory.physical === '/' ? '' : directory.physical,
+      frozen: directory.frozen,
       dev: directory.dev,
+      turns: options.turnsIn?.(logical === '/' ? '' : logical),
       names,
       next: 0,
       pending: [],
