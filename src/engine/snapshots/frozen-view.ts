@@ -1,4 +1,5 @@
-import type { BytePath } from '../../lib/byte-path.ts'
+import { realpathSync } from 'node:fs'
+import { type BytePath, fsPath } from '../../lib/byte-path.ts'
 
 /** A place in the tree of a source where reading goes to another unit: a source path, a mount, a nested subvolume. */
 export interface Turn {
@@ -13,47 +14,58 @@ export interface Turn {
   reason?: string
 }
 
+/** Where something is read. */
 export interface ReadPlace {
   physical: BytePath
   frozen: boolean
+  /** the same place as it is now, without links */
+  live: BytePath
 }
 
-/** Where the paths of a source are read while snapshots of its units are held. */
+/** Where the paths of a source are read while snapshots of its units are held. All but the roots go by live paths: behind a link a tree has other logical names. */
 export interface FrozenView {
-  /** Of a path as the source names it. */
-  placeOf(logical: BytePath): ReadPlace
-  /** Of a path without links, wherever in the machine it is: what is behind a link. */
-  placeOfReal(real: BytePath): ReadPlace
-  /** The names in a directory (absolute, "" for "/") that are turns; `undefined` where there are none. */
-  turnsIn(directory: BytePath): ReadonlySet<BytePath> | undefined
-  turnAt(logical: BytePath): Turn | undefined
+  /** Of a source path. */
+  placeOfRoot(logical: BytePath): ReadPlace
+  placeOf(live: BytePath): ReadPlace
+  /** The names in a directory that are turns; `undefined` where there are none. */
+  turnsIn(live: BytePath): ReadonlySet<BytePath> | undefined
+  turnAt(live: BytePath): Turn | undefined
   /** Whether a directory met in a snapshot stands for a unit that is not in it. */
-  isPlaceholder(logical: BytePath, ino: number): boolean
+  isPlaceholder(live: BytePath, ino: number): boolean
 }
 
 export function createFrozenView(turns: readonly Turn[]): FrozenView {
-  const byLogical = new Map(turns.map((turn) => [turn.logical, turn]))
-  const byReal = new Map(turns.map((turn) => [turn.real, turn]))
+  const rootsByName = new Map(turns.map((turn) => [turn.logical, turn]))
+  const byPlace = new Map(turns.map((turn) => [turn.real, turn]))
   const names = new Map<BytePath, Set<BytePath>>()
-  for (const { logical } of turns) {
-    const slash = logical.lastIndexOf('/')
-    const directory = logical.slice(0, slash)
+  for (const { real } of turns) {
+    const slash = real.lastIndexOf('/')
+    const directory = real.slice(0, slash) || '/'
     const set = names.get(directory) ?? new Set()
-    names.set(directory, set.add(logical.slice(slash + 1)))
+    names.set(directory, set.add(real.slice(slash + 1)))
+  }
+  const placeOf = (live: BytePath): ReadPlace => {
+    const found = nearest(byPlace, live)
+    if (found?.turn.frozen == null) return { physical: live, frozen: false, live }
+    const base = found.turn.frozen.path
+    return { physical: base === '/' ? found.below || '/' : `${base}${found.below}`, frozen: true, live }
   }
 
   return {
-    placeOf(logical) {
-      const found = nearest(byLogical, logical)
-      return found === undefined ? { physical: logical, frozen: false } : placeIn(found.turn, found.turn.real, found.below)
-    },
-    placeOfReal(real) {
-      const found = nearest(byReal, real)
-      return found === undefined ? { physical: real, frozen: false } : placeIn(found.turn, found.turn.real, found.below)
-    },
-    turnsIn: (directory) => names.get(directory),
-    turnAt: (logical) => byLogical.get(logical),
-    isPlaceholder: (logical, ino) => nearest(byLogical, logical)?.turn.frozen?.placeholderIno === ino,
+    placeOfRoot: (logical) => placeOf(rootsByName.get(logical)?.real ?? logical),
+    placeOf,
+    turnsIn: (live) => names.get(live),
+    turnAt: (live) => byPlace.get(live),
+    isPlaceholder: (live, ino) => nearest(byPlace, live)?.turn.frozen?.placeholderIno === ino,
+  }
+}
+
+/** Where a link leads: by what is live, for that is what its target names, and then to where that is read. `null`: nowhere. */
+export function behindLink(link: ReadPlace, view: FrozenView): ReadPlace | null {
+  try {
+    return view.placeOf(realpathSync.native(fsPath(link.live), { encoding: 'latin1' }))
+  } catch {
+    return null
   }
 }
 
@@ -64,9 +76,4 @@ function nearest(turns: ReadonlyMap<BytePath, Turn>, path: BytePath): { turn: Tu
     if (turn !== undefined) return { turn, below: path === '/' ? '' : path.slice(Math.max(0, end)) }
     if (end <= 0) return undefined
   }
-}
-
-function placeIn({ frozen }: Turn, live: BytePath, below: BytePath): ReadPlace {
-  const base = frozen?.path ?? live
-  return { physical: base === '/' ? below || '/' : `${base}${below}`, frozen: frozen !== null }
 }

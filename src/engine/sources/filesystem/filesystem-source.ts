@@ -1,4 +1,4 @@
-import { accessSync, constants, realpathSync, statSync } from 'node:fs'
+import { accessSync, constants, statSync } from 'node:fs'
 import type { CoverageItem } from '../../../core/coverage.ts'
 import { BastionError } from '../../../core/errors.ts'
 import type { FilesystemSource } from '../../../core/filesystem-source.ts'
@@ -29,21 +29,21 @@ export function prepareFilesystemSource(
   const mounts = readMountTable()
   const seen = new Map<BytePath, CoverageItem>()
 
-  function cover(path: BytePath, read: CoverageItem['read'], reason?: string): void {
-    const unit = (read === 'snapshot' ? view?.turnAt(path)?.unit : undefined) ?? unitName(mountOf(mounts, path))
+  function cover(path: BytePath, read: CoverageItem['read'], reason?: string, label?: string): void {
+    const unit = read === 'snapshot' && label !== undefined ? label : unitName(mountOf(mounts, path))
     seen.set(path, { path: pathText(path).text, unit, read, ...(reason === undefined ? {} : { reason }) })
   }
 
   function enter(directory: ReadPlace & { logical: BytePath; dev: number; ino: number; parentDev: number | null }): 'enter' | 'stay' | 'leave' {
-    const { logical, dev, ino, parentDev, frozen } = directory
+    const { logical, live, dev, ino, parentDev, frozen } = directory
     if (own.has(`${dev}:${ino}`)) {
       cover(logical, 'own', "Bastion's own data or a backup target")
       return 'leave'
     }
     const isRoot = parentDev === null
     const mount = mounts.get(logical)
-    const turn = view?.turnAt(logical)
-    if (frozen && turn === undefined && view?.isPlaceholder(logical, ino) === true) {
+    const turn = view?.turnAt(live)
+    if (frozen && turn === undefined && view?.isPlaceholder(live, ino) === true) {
       cover(logical, 'hole', 'a subvolume that came to be while the snapshot was made')
       return 'stay'
     }
@@ -56,7 +56,7 @@ export function prepareFilesystemSource(
       cover(logical, 'excluded', 'one_file_system')
       return 'stay'
     }
-    if (frozen) cover(logical, 'snapshot')
+    if (frozen) cover(logical, 'snapshot', undefined, turn?.unit)
     else if (turn?.reason === undefined) cover(logical, 'live')
     else cover(logical, isReadable(directory.physical) ? 'live' : 'hole', turn.reason)
     return 'enter'
@@ -66,8 +66,8 @@ export function prepareFilesystemSource(
     entries: () =>
       walkTree({
         roots,
-        placeOf: (logical) => view?.placeOf(logical) ?? { physical: logical, frozen: false },
-        ...(view === null ? {} : { turnsIn: view.turnsIn, behindLink: (logical: BytePath) => behindLink(logical, view) }),
+        placeOfRoot: (logical) => view?.placeOfRoot(logical) ?? { physical: logical, frozen: false, live: logical },
+        ...(view === null ? {} : { view }),
         rules,
         symlinkPolicy: spec.symlink_policy,
         hardlinkPolicy: spec.hardlink_policy,
@@ -83,8 +83,9 @@ export function prepareFilesystemSource(
       }
       for (const root of roots) {
         if (items.has(root)) continue
-        const turn = view?.turnAt(root)
-        const read = view?.placeOf(root).frozen === true ? 'snapshot' : 'live'
+        const place = view?.placeOfRoot(root)
+        const turn = place === undefined ? undefined : view?.turnAt(place.live)
+        const read = place?.frozen === true ? 'snapshot' : 'live'
         items.set(root, {
           path: pathText(root).text,
           unit: turn?.unit ?? unitName(mountOf(mounts, root)),
@@ -110,15 +111,6 @@ function mayExist(path: BytePath): boolean {
 function unitName(mount: Mount | undefined): string {
   if (mount === undefined) return 'unknown'
   return `${mount.fsType}:${pathText(mount.source).text}${mount.root === '/' ? '' : `[${pathText(mount.root).text}]`}`
-}
-
-/** Resolved live, for links lead by logical names, and read where that is read. */
-function behindLink(logical: BytePath, view: FrozenView): ReadPlace | null {
-  try {
-    return view.placeOfReal(realpathSync.native(fsPath(logical), { encoding: 'latin1' }))
-  } catch {
-    return null
-  }
 }
 
 function isReadable(directory: BytePath): boolean {

@@ -2,18 +2,16 @@ import { lstatSync, readdirSync, statSync, type Stats } from 'node:fs'
 import type { PathRules } from '../../../core/path-rules.ts'
 import { type BytePath, fsPath, pathText } from '../../../lib/byte-path.ts'
 import { fileIdOf } from '../../file-id.ts'
-import type { ReadPlace } from '../../snapshots/frozen-view.ts'
+import { behindLink, type FrozenView, type ReadPlace } from '../../snapshots/frozen-view.ts'
 import type { SourceEntry, SourceItem } from '../source.ts'
 
 export interface WalkOptions {
   /** absolute logical paths, none below another */
   roots: readonly BytePath[]
-  /** where a root, or a turn, is read; what is below it is read below that */
-  placeOf: (logical: BytePath) => ReadPlace
-  /** names in a directory ("" for "/") that are read elsewhere than beside their siblings */
-  turnsIn?: (logical: BytePath) => ReadonlySet<BytePath> | undefined
-  /** where a link met in a snapshot leads; `null`: nowhere */
-  behindLink?: (logical: BytePath) => ReadPlace | null
+  /** where a root is read; what is below it is read below that, but for turns */
+  placeOfRoot: (logical: BytePath) => ReadPlace
+  /** while snapshots are held */
+  view?: FrozenView
   rules: PathRules | null
   symlinkPolicy: 'keep' | 'follow' | 'skip'
   hardlinkPolicy: 'keep' | 'copy'
@@ -27,6 +25,7 @@ interface Level {
   physical: BytePath
   frozen: boolean
   dev: number | null
+  live: BytePath
   turns: ReadonlySet<BytePath> | undefined
   names: readonly BytePath[]
   next: number
@@ -50,7 +49,7 @@ interface Directory extends ReadPlace {
 export function* walkTree(options: WalkOptions): Generator<SourceItem> {
   const levels: Level[] = []
   const roots = options.roots.map((root) => root.slice(1)).toSorted(compareBytes)
-  levels.push({ logical: '', physical: '', frozen: false, dev: null, turns: undefined, names: roots, next: 0, pending: [], trail: [] })
+  levels.push({ logical: '', physical: '', frozen: false, live: '', dev: null, turns: undefined, names: roots, next: 0, pending: [], trail: [] })
 
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
     const name = level.names[level.next]
@@ -69,8 +68,7 @@ export function* walkTree(options: WalkOptions): Generator<SourceItem> {
   function* visit(level: Level, name: BytePath, isRoot: boolean): Generator<SourceItem> {
     const logical = `${level.logical}/${name}`
     const path = logical.slice(1)
-    const isTurn = isRoot || level.turns?.has(name) === true
-    let place = isTurn ? options.placeOf(logical) : { physical: `${level.physical}/${name}`, frozen: level.frozen }
+    let place = isRoot ? options.placeOfRoot(logical) : placeIn(level, name, options.view)
     let stats: Stats
     let followed = false
     try {
@@ -83,7 +81,7 @@ export function* walkTree(options: WalkOptions): Generator<SourceItem> {
     }
     if (stats.isSymbolicLink() && options.symlinkPolicy !== 'keep') {
       if (options.symlinkPolicy === 'skip') return
-      const there = place.frozen && options.behindLink !== undefined ? options.behindLink(logical) : place
+      const there = options.view === undefined ? place : behindLink(place, options.view)
       const behind = there === null ? null : followLink(there.physical, level.trail)
       if (there !== null && behind !== null) {
         place = there
@@ -137,13 +135,21 @@ export function* walkTree(options: WalkOptions): Generator<SourceItem> {
       physical: directory.physical === '/' ? '' : directory.physical,
       frozen: directory.frozen,
       dev: directory.dev,
-      turns: options.turnsIn?.(logical === '/' ? '' : logical),
+      live: directory.live,
+      turns: options.view?.turnsIn(directory.live),
       names,
       next: 0,
       pending: [],
       trail,
     })
   }
+}
+
+/** Below its directory, unless another mount or subvolume begins there. */
+function placeIn(level: Level, name: BytePath, view: FrozenView | undefined): ReadPlace {
+  const live = level.live === '/' ? `/${name}` : `${level.live}/${name}`
+  if (level.turns?.has(name) === true && view !== undefined) return view.placeOf(live)
+  return { physical: `${level.physical}/${name}`, frozen: level.frozen, live }
 }
 
 function compareBytes(a: BytePath, b: BytePath): number {
