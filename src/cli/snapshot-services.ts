@@ -1,14 +1,14 @@
 import { delimiter, resolve } from 'node:path'
-import type { SnapshotServices } from '../engine/snapshots/freeze-source.ts'
 import { openLeases } from '../engine/snapshots/leases.ts'
 import { reapLeases } from '../engine/snapshots/reaper.ts'
 import { createSnapshotProviders } from '../engine/snapshots/registry.ts'
 import { createSnapshotHost } from '../engine/snapshots/snapshot-host.ts'
+import type { SnapshotServices } from '../engine/snapshots/snapshot-services.ts'
 import type { CliContext } from './cli-context.ts'
 import { printableText } from './entry-text.ts'
 
 /** How long a start waits for a command that a killed run has left at work. */
-const orphanWaitMs = 10_000
+export const orphanWaitMs = 10_000
 
 /**
  * What this machine has to freeze sources with. Beside the options count BASTION_SNAPSHOT_ROOTS (paths with ":" between them) and BASTION_SNAPSHOT_PROVIDERS (names

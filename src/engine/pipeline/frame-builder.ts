@@ -90,7 +90,7 @@ export function createFrameBuilder(frameBytes: number, names: UserNames): FrameB
       hasher.reset()
       const hash = hasher.update(tar.subarray(dataStart, end)).digest('hex')
       pad(tarPadding(size))
-      const grade = gradeOf(file.frozen, finding, size, got)
+      const grade = gradeOf(item.frozen, finding, size, got)
       const retried = attempt > 0 && finding === null
       const line = entryLine({
         path: item.path,
@@ -164,7 +164,7 @@ export function createFrameBuilder(frameBytes: number, names: UserNames): FrameB
 
   function packItem(item: PackItem, failed: Map<BytePath, BytePath | null>): PackedItem {
     const physical = item.physical ?? `/${item.path}`
-    const file = { path: item.path, physical, followed: item.followed === true, frozen: item.frozen === true }
+    const file = { path: item.path, physical, followed: item.followed === true, frozen: item.frozen !== undefined }
     if (item.kind === 'file') return packFile(item, file)
     if (item.inode !== undefined) return packOther(item, item.inode, item.primary)
     try {

@@ -25,7 +25,7 @@ export interface LargeFileContext {
  */
 export async function packLargeFile(item: PackItem, context: LargeFileContext): Promise<PackedItem> {
   const { frameBytes, names, signal } = context
-  const file = { path: item.path, physical: item.physical ?? `/${item.path}`, followed: item.followed === true, frozen: item.frozen === true }
+  const file = { path: item.path, physical: item.physical ?? `/${item.path}`, followed: item.followed === true, frozen: item.frozen !== undefined }
   const opened = openFile(file)
   if (!('fd' in opened)) return notStored(item, opened.finding, opened.error)
   using source = opened
@@ -66,7 +66,7 @@ export async function packLargeFile(item: PackItem, context: LargeFileContext): 
   }
 
   const finding = failure?.finding ?? source.finding(readBytes)
-  const grade = gradeOf(file.frozen, finding, size, readBytes)
+  const grade = gradeOf(item.frozen, finding, size, readBytes)
   const line = entryLine({
     path: item.path,
     kind: 'file',

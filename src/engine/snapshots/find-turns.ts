@@ -31,21 +31,25 @@ export async function findTurns(
     const { dev } = lstatSync(fsPath(real))
     const isWanted = (logical: BytePath, at: BytePath) =>
       options.rules?.decide(pathText(logical).text, true) !== 'skip' && (!options.oneFileSystem || deviceOf(at) === dev)
-    for (const mount of choice.host.readMounts().values()) {
-      if (!isBelow(mount.mountPoint, real)) continue
-      const logical = renamed(mount.mountPoint, real, root)
-      await add({ logical, real: mount.mountPoint, isWanted: !kernelFilesystems.has(mount.fsType) && isWanted(logical, mount.mountPoint) })
+    const leftOut: BytePath[] = []
+    const mounts = [...choice.host.readMounts().values()].filter(({ mountPoint }) => isBelow(mountPoint, real))
+    for (const { mountPoint, fsType } of mounts.toSorted((a, b) => (a.mountPoint < b.mountPoint ? -1 : 1))) {
+      const logical = renamed(mountPoint, real, root)
+      const isTaken = !kernelFilesystems.has(fsType) && isWanted(logical, mountPoint) && !leftOut.some((above) => isBelow(mountPoint, above))
+      if (!isTaken) leftOut.push(mountPoint)
+      await add({ logical, real: mountPoint, isWanted: isTaken })
     }
-    for (const turn of [...turns.values()]) {
+    const nested: BytePath[] = []
+    for (const turn of turns.values()) {
       if (turn.place === null || isRefusal(turn.place) || (turn.logical !== root && !isBelow(turn.logical, root))) continue
-      const nested = (await choice.providers.byName(turn.place.unit.provider)?.nested?.(turn.real, turn.place)) ?? []
-      for (const path of nested) {
-        const logical = renamed(path, real, root)
-        if (!turns.has(logical) && !isOwn(path)) await add({ logical, real: path, isWanted: isWanted(logical, path) })
-      }
+      nested.push(...((await choice.providers.byName(turn.place.unit.provider)?.nested?.(turn.real, turn.place)) ?? []))
+    }
+    for (const path of nested) {
+      const logical = renamed(path, real, root)
+      if (!turns.has(logical) && !isOwn(path)) await add({ logical, real: path, isWanted: isWanted(logical, path) })
     }
   }
-  return [...turns.values()]
+  return withSharedHolders([...turns.values()])
 
   async function add({ logical, real, isWanted }: { logical: BytePath; real: BytePath; isWanted: boolean }): Promise<void> {
     turns.set(logical, { logical, real, place: isWanted && !isOwn(real) ? await chooseUnit(real, choice) : null })
@@ -54,6 +58,18 @@ export async function findTurns(
   function isOwn(path: BytePath): boolean {
     return snapshotName.test(path) || options.own.some((own) => path === own || isBelow(path, own))
   }
+}
+
+/** One directory for all snapshots of a filesystem: what is nested is not touched. */
+function withSharedHolders(turns: FoundTurn[]): FoundTurn[] {
+  const holders = new Map<string, BytePath>()
+  return turns.map((turn) => {
+    if (turn.place === null || isRefusal(turn.place)) return turn
+    const { unit } = turn.place
+    const holder = holders.get(unit.filesystem) ?? unit.holder
+    holders.set(unit.filesystem, holder)
+    return { ...turn, place: { ...turn.place, unit: { ...unit, holder } } }
+  })
 }
 
 function renamed(path: BytePath, real: BytePath, logical: BytePath): BytePath {

@@ -1,4 +1,5 @@
 import { realpathSync } from 'node:fs'
+import type { FrozenGrade } from '../../core/grade.ts'
 import { type BytePath, fsPath } from '../../lib/byte-path.ts'
 
 /** A place in the tree of a source where reading goes to another unit: a source path, a mount, a nested subvolume. */
@@ -9,7 +10,7 @@ export interface Turn {
   real: BytePath
   unit?: string
   /** where it is read in a snapshot; `null`: live */
-  frozen: { path: BytePath; placeholderIno?: number } | null
+  frozen: { path: BytePath; grade: FrozenGrade; placeholderIno?: number } | null
   /** why it is read live though a snapshot was asked for; absent where that was not wanted */
   reason?: string
 }
@@ -17,7 +18,8 @@ export interface Turn {
 /** Where something is read. */
 export interface ReadPlace {
   physical: BytePath
-  frozen: boolean
+  /** how far what is read there belongs to one moment; `false`: live */
+  frozen: FrozenGrade | false
   /** the same place as it is now, without links */
   live: BytePath
 }
@@ -46,9 +48,10 @@ export function createFrozenView(turns: readonly Turn[]): FrozenView {
   }
   const placeOf = (live: BytePath): ReadPlace => {
     const found = nearest(byPlace, live)
-    if (found?.turn.frozen == null) return { physical: live, frozen: false, live }
-    const base = found.turn.frozen.path
-    return { physical: base === '/' ? found.below || '/' : `${base}${found.below}`, frozen: true, live }
+    const frozen = found?.turn.frozen ?? null
+    if (found === undefined || frozen === null) return { physical: live, frozen: false, live }
+    const base = frozen.path
+    return { physical: base === '/' ? found.below || '/' : `${base}${found.below}`, frozen: frozen.grade, live }
   }
 
   return {

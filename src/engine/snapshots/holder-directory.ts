@@ -63,7 +63,7 @@ export function openHolder(path: BytePath): HeldDirectory | Refusal {
   try {
     held = holdDirectory(path)
   } catch (error) {
-    return refusal(`cannot be opened as a directory (${(error as NodeJS.ErrnoException).code})`)
+    return refusal(`cannot be opened as a directory (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
   }
   const { uid, mode } = fstatSync(held.fd)
   if (uid === process.geteuid?.()) {

@@ -259,7 +259,7 @@ describe.skipIf(why !== undefined)(`a backup through a Btrfs snapshot${why === u
     const run = freeze(source, {
       target,
       onEvent: ({ kind, fields }) => {
-        if (kind === 'packaging') spawnSync('btrfs', ['subvolume', 'delete', String(fields['snapshot_path'] ?? snapshotPath)])
+        if (kind === 'packaging') spawnSync('btrfs', ['subvolume', 'delete', snapshotPath])
         if (kind === 'snapshot_ready') snapshotPath = String(fields['snapshot_path'])
       },
     })

@@ -43,7 +43,7 @@ export function prepareFilesystemSource(
     const isRoot = parentDev === null
     const mount = mounts.get(logical)
     const turn = view?.turnAt(live)
-    if (frozen && turn === undefined && view?.isPlaceholder(live, ino) === true) {
+    if (frozen !== false && turn === undefined && view?.isPlaceholder(live, ino) === true) {
       cover(logical, 'hole', 'a subvolume that came to be while the snapshot was made')
       return 'stay'
     }
@@ -56,7 +56,7 @@ export function prepareFilesystemSource(
       cover(logical, 'excluded', 'one_file_system')
       return 'stay'
     }
-    if (frozen) cover(logical, 'snapshot', undefined, turn?.unit)
+    if (frozen !== false) cover(logical, 'snapshot', undefined, turn?.unit)
     else if (turn?.reason === undefined) cover(logical, 'live')
     else cover(logical, isReadable(directory.physical) ? 'live' : 'hole', turn.reason)
     return 'enter'
@@ -85,7 +85,7 @@ export function prepareFilesystemSource(
         if (items.has(root)) continue
         const place = view?.placeOfRoot(root)
         const turn = place === undefined ? undefined : view?.turnAt(place.live)
-        const read = place?.frozen === true ? 'snapshot' : 'live'
+        const read = (place?.frozen ?? false) === false ? 'live' : 'snapshot'
         items.set(root, {
           path: pathText(root).text,
           unit: turn?.unit ?? unitName(mountOf(mounts, root)),

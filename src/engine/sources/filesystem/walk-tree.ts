@@ -23,7 +23,7 @@ interface Level {
   /** absolute, "" for "/" */
   logical: BytePath
   physical: BytePath
-  frozen: boolean
+  frozen: ReadPlace['frozen']
   dev: number | null
   live: BytePath
   turns: ReadonlySet<BytePath> | undefined
