@@ -24,6 +24,7 @@ export async function findTurns(
   options: { roots: readonly BytePath[]; rules: PathRules | null; oneFileSystem: boolean; own: readonly BytePath[] },
 ): Promise<FoundTurn[]> {
   const turns = new Map<BytePath, FoundTurn>()
+  const own = [...options.own]
   for (const root of options.roots) {
     const real = realPathOf(root)
     if (real === null) continue // not there, or not to be reached: the walk tells
@@ -42,6 +43,8 @@ export async function findTurns(
     const nested: BytePath[] = []
     for (const turn of turns.values()) {
       if (turn.place === null || isRefusal(turn.place) || (turn.logical !== root && !isBelow(turn.logical, root))) continue
+      // What stands where our snapshots stand is theirs, not the source's.
+      own.push(turn.place.unit.holder)
       nested.push(...((await choice.providers.byName(turn.place.unit.provider)?.nested?.(turn.real, turn.place)) ?? []))
     }
     for (const path of nested) {
@@ -56,7 +59,7 @@ export async function findTurns(
   }
 
   function isOwn(path: BytePath): boolean {
-    return snapshotName.test(path) || options.own.some((own) => path === own || isBelow(path, own))
+    return snapshotName.test(path) || own.some((directory) => path === directory || isBelow(path, directory))
   }
 }
 
