@@ -113,7 +113,7 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
       target,
       prefix,
       pipeline,
-      source,
+      source: frozen.packed(source),
       errorPolicy: spec.error_policy,
       runDirectory: context.runDirectory,
       signal,

@@ -144,7 +144,7 @@ describe.skipIf(why !== undefined)(`a backup through snapshots that is killed${w
     const crashArgs = args().with(1, there).with(9, crashed.path)
     program.set('uncommitted-delete')
     expect((await runBastion(crashArgs, options())).signal).toBe('SIGKILL')
-    const [lease] = leaseNames().filter((name) => name.endsWith('.json'))
+    const lease = leaseNames().find((name) => name.endsWith('.json'))
     const { snapshots } = JSON.parse(readFileSync(path.join(dataDir(), 'leases', lease!), 'utf8')) as { snapshots: { path: { text: string } }[] }
     expect(existsSync(snapshots[0]!.path.text)).toBe(false)
     const image = readFileSync(crashed.image)
@@ -160,7 +160,7 @@ describe.skipIf(why !== undefined)(`a backup through snapshots that is killed${w
   /** The lease says what was made, and then the payload is being stored. */
   async function isReading(): Promise<void> {
     for (;;) {
-      const [lease] = leaseNames().filter((name) => name.endsWith('.json'))
+      const lease = leaseNames().find((name) => name.endsWith('.json'))
       if (lease !== undefined) {
         const { snapshots } = JSON.parse(readFileSync(path.join(dataDir(), 'leases', lease), 'utf8')) as { snapshots: { identity: unknown }[] }
         if (snapshots.every(({ identity }) => identity !== null)) return

@@ -47,7 +47,7 @@ function candidatesFor(real: BytePath, { host, override, policy }: UnitChoice): 
     return { reason: `the snapshot provider ${override} is not enabled on this node`, hint: `Enabled: ${policy.enabled?.join(', ') ?? ''}.` }
   }
   const fsType = mountOf(host.readMounts(), real)?.fsType ?? 'an unknown filesystem'
-  const fitting = snapshotProviderKinds.filter((kind) => kind === override || (override === undefined && fits(kind, fsType)))
+  const fitting = snapshotProviderKinds.filter((kind) => kind === override || (override === undefined && fits(kind, fsType, host.platform)))
   const kinds = fitting.filter(isEnabled)
   if (kinds.length > 0) return kinds
   if (fitting.length > 0) {
@@ -59,9 +59,9 @@ function candidatesFor(real: BytePath, { host, override, policy }: UnitChoice): 
   return { reason: `${pathText(real).text} is on ${fsType}, which no snapshot provider can freeze` }
 }
 
-function fits(kind: SnapshotProviderKind, fsType: string): boolean {
+function fits(kind: SnapshotProviderKind, fsType: string, platform: NodeJS.Platform): boolean {
   const description: { platform: string; filesystems?: readonly string[]; onRequest?: true } = snapshotDescriptions[kind]
-  return description.platform === process.platform && description.onRequest !== true && description.filesystems?.includes(fsType) !== false
+  return description.platform === platform && description.onRequest !== true && description.filesystems?.includes(fsType) !== false
 }
 
 function outsideRoots(real: BytePath, { roots }: SnapshotPolicy): Refusal | null {

@@ -34,7 +34,7 @@ export function diagnoseSnapshots({ host, policy, leases }: SnapshotServices): F
   for (const kind of snapshotProviderKinds) {
     const descriptions: Readonly<Record<string, SnapshotDescription>> = snapshotDescriptions
     const { platform, filesystems = [], programs, provenOnRealSystem } = descriptions[kind]!
-    if (platform !== process.platform) continue
+    if (platform !== host.platform) continue
     const isNeeded = filesystems.some((fsType) => mounted.has(fsType))
     const unproven = provenOnRealSystem === true ? '' : '; not yet run on a real system'
     const missing = programs.filter((program) => host.findProgram(program) === null)

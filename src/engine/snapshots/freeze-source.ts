@@ -8,6 +8,7 @@ import { type BytePath, fsPath, pathText, toBytePath } from '../../lib/byte-path
 import { sourceRoots, sourceRules } from '../sources/filesystem/source-paths.ts'
 import type { PreparedSource } from '../sources/source.ts'
 import { realPathOf } from './choose-unit.ts'
+import { copiedEntries } from './copied-entries.ts'
 import { findTurns, type FoundTurn } from './find-turns.ts'
 import { createFrozenView, type FrozenView, type Turn } from './frozen-view.ts'
 import { isRefusal, type Refusal } from './snapshot-provider.ts'
@@ -22,6 +23,8 @@ export interface FrozenSource extends AsyncDisposable {
   readonly summary: SnapshotSummary
   /** `null` when everything is read live */
   readonly view: FrozenView | null
+  /** The source as it is to be packed: files that are frozen one by one are copied when they are met. */
+  packed(source: PreparedSource): PreparedSource
   /** Directories that hold snapshots: no part of a source, live or frozen. */
   readonly holders: readonly BytePath[]
   /** Device numbers of units, live and frozen: a directory has the same inode number under both. */
@@ -93,9 +96,11 @@ export async function freezeSource(
     emit('snapshot_unavailable', told(refusal), { reason: refusal.reason, paths: refused.map(({ logical }) => pathText(logical).text) }, 'warn')
   }
 
+  const view = createFrozenView(turns.map((turn) => turnOf(turn, held.taken)))
   return {
     summary,
-    view: createFrozenView(turns.map((turn) => turnOf(turn, held.taken))),
+    view,
+    packed: (source) => (view.copiesFiles ? { ...source, entries: () => copiedEntries(source.entries(), view, mode === 'required') } : source),
     holders: [...new Set(taken.map(({ unit }) => unit.holder))],
     sameDevices: taken.flatMap(({ unit, snapshot }) => {
       const live = lstatSync(fsPath(unit.root), { throwIfNoEntry: false })
@@ -142,7 +147,16 @@ export function requireFrozen(source: PreparedSource, signal: AbortSignal): void
 
 function unfrozen(summary: SnapshotSummary): FrozenSource {
   const nothing = async () => {}
-  return { summary, view: null, holders: [], sameDevices: [], check: nothing, release: nothing, [Symbol.asyncDispose]: nothing }
+  return {
+    summary,
+    view: null,
+    packed: (source) => source,
+    holders: [],
+    sameDevices: [],
+    check: nothing,
+    release: nothing,
+    [Symbol.asyncDispose]: nothing,
+  }
 }
 
 function tellReady(taken: readonly TakenSnapshot[], skewMs: number, emit: Emit): void {
@@ -184,6 +198,7 @@ function turnOf({ logical, real, place }: FoundTurn, taken: ReadonlyMap<string, 
   if (isRefusal(place)) return { logical, real, frozen: null, reason: place.reason }
   const { snapshot, unit, grade } = taken.get(place.unit.key)!
   const path = snapshot.root === '/' ? place.inside || '/' : `${snapshot.root}${place.inside}`
-  const { placeholderIno } = snapshot
+  const { placeholderIno, copyFile } = snapshot
+  if (copyFile !== undefined) return { logical, real, unit: unit.label, frozen: null, copyFile }
   return { logical, real, unit: unit.label, frozen: { path, grade, ...(placeholderIno === undefined ? {} : { placeholderIno }) } }
 }

@@ -11,6 +11,8 @@ export interface Turn {
   unit?: string
   /** where it is read in a snapshot; `null`: live */
   frozen: { path: BytePath; grade: FrozenGrade; placeholderIno?: number } | null
+  /** copies its files instead: everything else of it is read live */
+  copyFile?: (live: BytePath, followed: boolean) => BytePath | null
   /** why it is read live though a snapshot was asked for; absent where that was not wanted */
   reason?: string
 }
@@ -32,6 +34,10 @@ export interface FrozenView {
   /** The names in a directory that are turns; `undefined` where there are none. */
   turnsIn(live: BytePath): ReadonlySet<BytePath> | undefined
   turnAt(live: BytePath): Turn | undefined
+  /** Copies a file, where that is how it is frozen: `undefined` where it is not, `null` when this one cannot be. */
+  copyFile(live: BytePath, followed: boolean): BytePath | null | undefined
+  /** whether anything is frozen by copying */
+  readonly copiesFiles: boolean
   /** Whether a directory met in a snapshot stands for a unit that is not in it. */
   isPlaceholder(live: BytePath, ino: number): boolean
 }
@@ -59,6 +65,8 @@ export function createFrozenView(turns: readonly Turn[]): FrozenView {
     placeOf,
     turnsIn: (live) => names.get(live),
     turnAt: (live) => byPlace.get(live),
+    copyFile: (live, followed) => nearest(byPlace, live)?.turn.copyFile?.(live, followed),
+    copiesFiles: turns.some(({ copyFile }) => copyFile !== undefined),
     isPlaceholder: (live, ino) => nearest(byPlace, live)?.turn.frozen?.placeholderIno === ino,
   }
 }

@@ -1,5 +1,5 @@
 import type { PathRules } from '../../core/path-rules.ts'
-import { type BytePath, pathText, toBytePath } from '../../lib/byte-path.ts'
+import { type BytePath, parentPath, pathText, toBytePath } from '../../lib/byte-path.ts'
 import { realPathOf } from './choose-unit.ts'
 import { findTurns } from './find-turns.ts'
 import type { SnapshotServices } from './snapshot-services.ts'
@@ -35,7 +35,7 @@ export async function probeSource(
 }
 
 function nearestThere(path: BytePath): BytePath {
-  for (let at = path; ; at = at.slice(0, at.lastIndexOf('/')) || '/') {
+  for (let at = path; ; at = parentPath(at)) {
     const real = realPathOf(at)
     if (real !== null || at === '/') return real ?? '/'
   }

@@ -36,6 +36,7 @@ export interface Refusal {
 
 /** What a provider gets from the process it runs in. */
 export interface SnapshotHost {
+  readonly platform: NodeJS.Platform
   readonly run: CommandRunner
   /** @returns the absolute path, `null` when it is not installed */
   findProgram(name: string): string | null
@@ -56,8 +57,13 @@ export interface SnapshotRequest {
 
 /** A snapshot that can be read. */
 export interface OpenSnapshot {
-  /** Where the unit's root is to be read. */
+  /** Where the unit's root is to be read; with `copyFile` where the copies are. */
   readonly root: BytePath
+  /**
+   * Present where a unit is frozen file by file: makes a copy of a live file, with its metadata, and says where it is; `null` when this one cannot be copied. Everything
+   * else is read live.
+   */
+  readonly copyFile?: (live: BytePath, followed: boolean) => BytePath | null
   /** A directory with this inode number stands for a unit that is nested here and not frozen with it. */
   readonly placeholderIno?: number
   /** Whether it is still there and still whole: the kernel does not keep a snapshot from being removed while it is read. */

@@ -299,7 +299,7 @@ describe.skipIf(why !== undefined)(`a backup through a Btrfs snapshot${why === u
       { name: 'a node without snapshots', reason: /not set up/, options: async () => ({ snapshots: undefined as never }) },
       {
         name: 'another filesystem',
-        reason: /which no snapshot provider can freeze/,
+        reason: /no logical volume|which no snapshot provider can freeze/,
         options: async () => ({ source: data.path, ownDirectories: [] }),
       },
     ]

@@ -1,10 +1,9 @@
 import { lstatSync } from 'node:fs'
 import type { SnapshotRecord } from '../../../core/snapshot-lease.ts'
-import { fromPathText } from '../../../lib/byte-path.ts'
+import { fromPathText, parentPath } from '../../../lib/byte-path.ts'
 import { type HeldDirectory, holdDirectory, openHolder } from '../holder-directory.ts'
 import { isRefusal, type Refusal } from '../snapshot-provider.ts'
 import { type BtrfsTools, commandFailure, commandTimeoutMs, identify } from './btrfs-snapshot.ts'
-import { parentOf } from './btrfs-unit.ts'
 
 /** What is opened before the first snapshot is made, so that between the snapshots there is nothing but the command. */
 interface Ready {
@@ -35,7 +34,7 @@ function prepare(record: SnapshotRecord, { ioctl }: BtrfsTools, opened: Disposab
   try {
     const source = opened.use(holdDirectory(fromPathText(record.root.text, record.root.b64)))
     if (String(ioctl.subvolume(source.fd).id) !== record.facts['subvolume_id']) return { reason: `${record.root.text} is another subvolume now` }
-    const holder = openHolder(parentOf(fromPathText(record.path.text, record.path.b64)))
+    const holder = openHolder(parentPath(fromPathText(record.path.text, record.path.b64)))
     if (isRefusal(holder)) return holder
     opened.use(holder)
     if (lstatSync(holder.at(record.name), { throwIfNoEntry: false }) !== undefined) return { reason: `${record.path.text} is there already` }

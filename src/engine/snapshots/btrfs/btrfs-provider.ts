@@ -1,10 +1,10 @@
 import { createBtrfsIoctl } from '../../../lib/btrfs-ioctl.ts'
-import { fromPathText, pathText } from '../../../lib/byte-path.ts'
+import { fromPathText, parentPath, pathText } from '../../../lib/byte-path.ts'
 import type { Refusal, SnapshotHost, SnapshotProvider } from '../snapshot-provider.ts'
 import { createBtrfsSnapshots } from './btrfs-create.ts'
 import { removeBtrfsSnapshot } from './btrfs-remove.ts'
 import { openBtrfsSnapshot } from './btrfs-snapshot.ts'
-import { locateSubvolume, nestedSubvolumes, parentOf, subvolumeAt } from './btrfs-unit.ts'
+import { locateSubvolume, nestedSubvolumes, subvolumeAt } from './btrfs-unit.ts'
 
 /**
  * Read-only snapshots of Btrfs subvolumes. What a subvolume is, the kernel is asked (by ioctl, without rights); what changes anything is the `btrfs` program, given open
@@ -39,7 +39,7 @@ export function createBtrfsProvider(host: SnapshotHost): SnapshotProvider {
         root: pathText(unit.root),
         path: pathText(`${unit.holder}/${name}`),
         // Where this subvolume is not mounted, nobody can say that its snapshots are gone.
-        facts: { ...unit.facts, holder_subvolume_id: ioctl === null ? '' : String(subvolumeAt(parentOf(unit.holder), ioctl)) },
+        facts: { ...unit.facts, holder_subvolume_id: ioctl === null ? '' : String(subvolumeAt(parentPath(unit.holder), ioctl)) },
         identity: null,
       }
     },

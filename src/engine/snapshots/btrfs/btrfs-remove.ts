@@ -1,20 +1,20 @@
 import { lstatSync } from 'node:fs'
 import type { SnapshotRecord } from '../../../core/snapshot-lease.ts'
 import type { BtrfsIoctl } from '../../../lib/btrfs-ioctl.ts'
-import { type BytePath, fromPathText, fsPath } from '../../../lib/byte-path.ts'
+import { type BytePath, fromPathText, fsPath, parentPath } from '../../../lib/byte-path.ts'
 import { createFilesystemSync } from '../../../lib/posix-sync.ts'
 import type { Command, CommandResult } from '../../../lib/run-command.ts'
 import { findHolder, type HeldDirectory, holdDirectory, removeEmptyHolder } from '../holder-directory.ts'
 import { isRefusal, type Refusal } from '../snapshot-provider.ts'
 import { type BtrfsTools, commandFailure, commandTimeoutMs, identify } from './btrfs-snapshot.ts'
-import { parentOf, rootIno } from './btrfs-unit.ts'
+import { rootIno } from './btrfs-unit.ts'
 
 /**
  * Deletes the snapshot of a record by its id, so that no exchange of names can make it another one, and waits for the commit: before that it could come back after a power cut.
  * Without root it can only be deleted by name, with the rights of its owner, and must be made writable first.
  */
 export async function removeBtrfsSnapshot(record: SnapshotRecord, tools: BtrfsTools & { isAdministrator: boolean }): Promise<Refusal | null> {
-  const holderPath = parentOf(fromPathText(record.path.text, record.path.b64))
+  const holderPath = parentPath(fromPathText(record.path.text, record.path.b64))
   const found = findHolder(holderPath)
   if (found === null) return isMounted(holderPath, record, tools.ioctl) ? null : notMounted(record)
   if (isRefusal(found)) return found
@@ -78,7 +78,7 @@ function isThere(holder: HeldDirectory, record: SnapshotRecord): boolean {
 function visibleRoot(holder: HeldDirectory, record: SnapshotRecord, ioctl: BtrfsIoctl): HeldDirectory | null {
   const filesystem = ioctl.filesystemUuid(holder.fd)
   const candidates: BytePath[] = [fromPathText(record.root.text, record.root.b64)]
-  for (let at = parentOf(fromPathText(record.path.text, record.path.b64)); at !== '/'; at = parentOf(at)) candidates.push(at)
+  for (let at = parentPath(fromPathText(record.path.text, record.path.b64)); at !== '/'; at = parentPath(at)) candidates.push(at)
   for (const candidate of [...candidates, '/']) {
     try {
       if (lstatSync(fsPath(candidate)).ino !== rootIno) continue
@@ -106,7 +106,7 @@ function isHolderPlace(held: HeldDirectory, { facts }: SnapshotRecord, ioctl: Bt
 
 /** A holder that is not there proves that the snapshot is gone only where the filesystem itself is there. */
 function isMounted(holderPath: BytePath, record: SnapshotRecord, ioctl: BtrfsIoctl): boolean {
-  for (let at = parentOf(holderPath); ; at = parentOf(at)) {
+  for (let at = parentPath(holderPath); ; at = parentPath(at)) {
     try {
       using held = holdDirectory(at)
       return isHolderPlace(held, record, ioctl)

@@ -1,6 +1,6 @@
 import { lstatSync, readFileSync } from 'node:fs'
 import type { BtrfsIoctl } from '../../../lib/btrfs-ioctl.ts'
-import { type BytePath, fsPath, pathText } from '../../../lib/byte-path.ts'
+import { type BytePath, fsPath, parentPath, pathText } from '../../../lib/byte-path.ts'
 import { type Mount, mountOf } from '../../../lib/mount-table.ts'
 import { chooseHolder, holdDirectory } from '../holder-directory.ts'
 import { isRefusal, type Refusal, type SnapshotHost, type UnitPlace } from '../snapshot-provider.ts'
@@ -22,7 +22,7 @@ export function locateSubvolume(path: BytePath, workDirectory: BytePath, host: S
   const mount = mountOf(mounts, path)
   if (mount?.fsType !== 'btrfs') return { reason: `${pathText(path).text} is not on Btrfs` }
   const isDirectory = lstatSync(fsPath(path)).isDirectory()
-  const directory = isDirectory ? path : parentOf(path)
+  const directory = isDirectory ? path : parentPath(path)
   const root = subvolumeRoot(directory, mount, mounts)
   if (root === null) {
     return {
@@ -85,10 +85,6 @@ export function nestedSubvolumes(path: BytePath, place: UnitPlace, ioctl: BtrfsI
   }
 }
 
-export function parentOf(path: BytePath): BytePath {
-  return path.slice(0, path.lastIndexOf('/')) || '/'
-}
-
 function join(directory: BytePath, name: BytePath): BytePath {
   return directory === '/' ? `/${name}` : `${directory}/${name}`
 }
@@ -138,7 +134,7 @@ function subvolumeRoot(directory: BytePath, mount: Mount, mounts: ReadonlyMap<By
 }
 
 function rootUpwards(directory: BytePath, mount: Mount): { path: BytePath; below: BytePath } | null {
-  for (let at = directory; ; at = parentOf(at)) {
+  for (let at = directory; ; at = parentPath(at)) {
     if (lstatSync(fsPath(at)).ino === rootIno) return { path: at, below: directory === at ? '' : directory.slice(at === '/' ? 0 : at.length) }
     if (at === mount.mountPoint || at === '/') return null
   }
@@ -148,7 +144,7 @@ function rootUpwards(directory: BytePath, mount: Mount): { path: BytePath; below
 function rootsUpwards(root: BytePath, mounts: ReadonlyMap<BytePath, Mount>): BytePath[] {
   const mountPoint = mountOf(mounts, root)?.mountPoint
   const roots: BytePath[] = []
-  for (let at = root; ; at = parentOf(at)) {
+  for (let at = root; ; at = parentPath(at)) {
     if (lstatSync(fsPath(at)).ino === rootIno) roots.push(at)
     if (at === mountPoint || at === '/') return roots
   }
@@ -185,7 +181,7 @@ function swapFileIn(filesystem: string, subvolumeId: bigint, ioctl: BtrfsIoctl):
     const [name = '', type] = line.split(/\s+/)
     if (type !== 'file') continue
     const path = name.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))
-    const directory = parentOf(path)
+    const directory = parentPath(path)
     if (filesystemOf(directory, ioctl) === filesystem && subvolumeAt(directory, ioctl) === subvolumeId) return path
   }
   return null

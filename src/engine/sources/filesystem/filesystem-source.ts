@@ -56,7 +56,7 @@ export function prepareFilesystemSource(
       cover(logical, 'excluded', 'one_file_system')
       return 'stay'
     }
-    if (frozen !== false) cover(logical, 'snapshot', undefined, turn?.unit)
+    if (frozen !== false || turn?.copyFile !== undefined) cover(logical, 'snapshot', undefined, turn?.unit)
     else if (turn?.reason === undefined) cover(logical, 'live')
     else cover(logical, isReadable(directory.physical) ? 'live' : 'hole', turn.reason)
     return 'enter'
@@ -85,7 +85,7 @@ export function prepareFilesystemSource(
         if (items.has(root)) continue
         const place = view?.placeOfRoot(root)
         const turn = place === undefined ? undefined : view?.turnAt(place.live)
-        const read = (place?.frozen ?? false) === false ? 'live' : 'snapshot'
+        const read = (place?.frozen ?? false) === false && turn?.copyFile === undefined ? 'live' : 'snapshot'
         items.set(root, {
           path: pathText(root).text,
           unit: turn?.unit ?? unitName(mountOf(mounts, root)),
