@@ -12,7 +12,7 @@ export interface RecordedCommand {
   code?: number
   env?: Record<string, string>
   /** what the command does to the machine */
-  then?: () => void
+  effect?: () => void
 }
 
 export interface RecordedHost extends SnapshotHost {
@@ -38,7 +38,7 @@ export function recordedHost(options: Partial<Pick<SnapshotHost, 'platform' | 'i
       const next = expected.shift()
       expect([file.replace('/sbin/', ''), ...args].join(' ')).toBe(next?.run)
       if (next?.env !== undefined) expect(env).toEqual(next.env)
-      next?.then?.()
+      next?.effect?.()
       return { code: next?.code ?? 0, timedOut: false, stdout: next?.stdout ?? '', stderr: next?.stderr ?? '' }
     },
     expects: (...commands) => void expected.push(...commands),

@@ -118,13 +118,13 @@ test.for([
     const place = record.path.text
     host.expects(
       mine,
-      { run: `mount -t ${fsType} -o ${options} ${source} ${place}`, then: () => host.mounts.set(place, mountAt(place, fsType, source)) },
+      { run: `mount -t ${fsType} -o ${options} ${source} ${place}`, effect: () => host.mounts.set(place, mountAt(place, fsType, source)) },
       mine,
     )
     const snapshot = await provider.open(record)
     if (isRefusal(snapshot)) throw new Error(snapshot.reason)
     expect(await snapshot.check()).toBeNull()
-    host.expects({ run: `umount ${place}`, then: () => host.mounts.delete(place) }, mine, { run: `lvremove -f -y vg-0/${name}` }, absent)
+    host.expects({ run: `umount ${place}`, effect: () => host.mounts.delete(place) }, mine, { run: `lvremove -f -y vg-0/${name}` }, absent)
     expect(await provider.remove(record, 9)).toBeNull()
     expect(existsSync(path.dirname(place))).toBe(false)
     host.done()
@@ -138,7 +138,7 @@ test('a snapshot that ran out of room is worth nothing', async () => {
   const place = record.path.text
   host.expects(snapshotVolume(), {
     run: `mount -t xfs -o ro,nouuid,noatime,nodev,nosuid,noexec ${source} ${place}`,
-    then: () => host.mounts.set(place, mountAt(place, 'xfs', source)),
+    effect: () => host.mounts.set(place, mountAt(place, 'xfs', source)),
   })
   const snapshot = await provider.open(record)
   if (isRefusal(snapshot)) throw new Error(snapshot.reason)

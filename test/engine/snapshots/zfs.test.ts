@@ -102,14 +102,14 @@ test('it is mounted privately, checked, unmounted and destroyed by its exact nam
   const at = record.path.text
   host.expects(
     own(name, '31'),
-    { run: `mount -t zfs -o ro ${name} ${at}`, then: () => host.mounts.set(at, mountAt(at, 'zfs', name)) },
+    { run: `mount -t zfs -o ro ${name} ${at}`, effect: () => host.mounts.set(at, mountAt(at, 'zfs', name)) },
     own(name, '31'),
   )
   const snapshot = await provider.open(record)
   if (isRefusal(snapshot)) throw new Error(snapshot.reason)
   expect(snapshot.root).toBe(at)
   expect(await snapshot.check()).toBeNull()
-  host.expects({ run: `umount ${at}`, then: () => host.mounts.delete(at) }, own(name, '31'), { run: `zfs destroy ${name}` }, absent(name))
+  host.expects({ run: `umount ${at}`, effect: () => host.mounts.delete(at) }, own(name, '31'), { run: `zfs destroy ${name}` }, absent(name))
   expect(await provider.remove(record, 9)).toBeNull()
   expect(existsSync(path.dirname(at))).toBe(false)
   host.done()
