@@ -105,6 +105,10 @@ describe.skipIf(why !== undefined)(`source snapshots on the command line${why ==
       expect((await folder.ok(['leases', '--data-dir', 'odd'])).stdout).toContain(`${runId}  DAMAGED`)
       expect((await folder.ok(['leases', 'reap', '--data-dir', 'odd'])).stdout).toContain('passed over')
       expect(folder.text('odd', 'leases', `${runId}.json`)).toBe('{"v":1,"snapshots":[')
+      await folder.ok(['leases', 'forget', runId, '--data-dir', 'odd'])
+      expect((await folder.ok(['leases', '--data-dir', 'odd'])).stdout).toBe('')
+      expect((await folder.run(['leases', 'forget', runId, '--data-dir', 'odd'])).code).toBe(1)
+      expect((await folder.run(['leases', 'forget', '../x', '--data-dir', 'odd'])).code).toBe(2)
     })
   })
 
@@ -112,7 +116,7 @@ describe.skipIf(why !== undefined)(`source snapshots on the command line${why ==
     test('says what is there, and what to do about the rest', async () => {
       const end = await folder.ok(['doctor', '--json'])
       const findings = jsonLines(end.stdout)
-      expect(findings.find(({ subject }) => subject === 'btrfs')).toMatchObject({ state: 'ok', message: expect.stringContaining('ready') })
+      expect(findings.find(({ subject }) => subject === 'btrfs')).toMatchObject({ state: 'ok', message: expect.stringContaining('installed') })
       expect(findings.find(({ subject }) => subject === 'snapshot roots')).toMatchObject({
         state: 'note',
         hint: expect.stringContaining('--snapshot-root'),

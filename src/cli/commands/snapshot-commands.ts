@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import { Argument, type Command } from 'commander'
 import { BastionError } from '../../core/errors.ts'
 import { filesystemSourceSchema } from '../../core/filesystem-source.ts'
+import { runIdSchema } from '../../core/ids.ts'
 import { diagnoseSnapshots, type Finding } from '../../engine/snapshots/diagnose.ts'
 import { probeSource } from '../../engine/snapshots/probe-source.ts'
 import { reapLeases } from '../../engine/snapshots/reaper.ts'
@@ -49,11 +50,17 @@ export function addSnapshotCommands(program: Command, run: RunCommand): void {
 
   program
     .command('leases')
-    .description('list the source snapshots that runs hold or have left, or remove those left')
-    .addArgument(new Argument('[action]', 'list or reap').choices(['list', 'reap']).default('list'))
+    .description('list the source snapshots that runs hold or have left, remove those left, or forget those of a run without touching them')
+    .addArgument(new Argument('[action]', 'list, reap or forget').choices(['list', 'reap', 'forget']).default('list'))
+    .argument('[run]', 'whose snapshots to forget')
     .option(...dataDirOption)
     .option('--json', 'as JSON lines')
-    .action((action: string, options: NodeOptions) => run((context) => (action === 'reap' ? reapCommand : leasesCommand)(options, context)))
+    .action((action: string, runId: string | undefined, options: NodeOptions) =>
+      run((context) => {
+        if (action === 'forget') return forgetCommand(runId, options, context)
+        return (action === 'reap' ? reapCommand : leasesCommand)(options, context)
+      }),
+    )
 
   program
     .command('doctor')
@@ -137,6 +144,18 @@ async function reapCommand(options: NodeOptions, context: CliContext): Promise<E
     for (const { record, reason } of kept) await context.out(`${runId}  LEFT  ${printableText(record.path.text)}: ${printableText(reason)}\n`)
   }
   return isClean ? exitCodes.ok : exitCodes.warnings
+}
+
+async function forgetCommand(runId: string | undefined, options: NodeOptions, context: CliContext): Promise<ExitCode> {
+  if (!runIdSchema.safeParse(runId).success)
+    throw new BastionError('invalid_spec', 'leases forget needs the id of a run, as "bastion leases" shows it')
+  const { leases } = snapshotServices(context, { dataDir: dataDirectory(context, options.dataDir), roots: [] })
+  const outcome = leases.forget(runId!)
+  if (outcome === 'held') throw new BastionError('node_busy', `run ${runId!} is alive`, { hint: 'Stop it first.' })
+  if (outcome === 'gone') throw new BastionError('entry_not_found', `there is no lease of run ${runId!}`, { hint: '"bastion leases" lists them.' })
+  if (options.json === true) await context.out(`${JSON.stringify({ run_id: runId, forgotten: true })}\n`)
+  else context.note('Forgotten. What is left of its snapshots is yours to remove.\n')
+  return exitCodes.ok
 }
 
 async function doctorCommand(options: NodeOptions & { snapshotRoot: string[] }, context: CliContext): Promise<ExitCode> {

@@ -43,7 +43,7 @@ export function diagnoseSnapshots({ host, policy, leases }: SnapshotServices): F
     else if (missing.length > 0) add(kind, isNeeded ? 'problem' : 'note', `not installed: ${missing.join(', ')}${unproven}`, installHints[kind])
     else if (filesystems.length > 0 && !isNeeded && known !== null && !filesystems.some((fsType) => known.has(fsType))) {
       add(kind, 'note', `this kernel does not know ${filesystems.join(', ')}${unproven}`)
-    } else add(kind, 'ok', `${isNeeded ? 'ready' : 'ready, and nothing mounted that needs it'}${unproven}`)
+    } else add(kind, 'ok', `${programs.length === 0 ? 'needs no program' : 'its programs are installed'}${unproven}`)
   }
 
   const left = leases.list().filter(({ state }) => state !== 'held')

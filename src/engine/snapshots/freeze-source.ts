@@ -4,13 +4,14 @@ import { BastionError } from '../../core/errors.ts'
 import type { FilesystemSource } from '../../core/filesystem-source.ts'
 import type { RunEvent, RunEventKind } from '../../core/run-event.ts'
 import type { SnapshotSummary } from '../../core/source-snapshot.ts'
-import { type BytePath, fsPath, pathText, toBytePath } from '../../lib/byte-path.ts'
+import { type BytePath, fromPathText, fsPath, parentPath, pathText, toBytePath } from '../../lib/byte-path.ts'
 import { sourceRoots, sourceRules } from '../sources/filesystem/source-paths.ts'
 import type { PreparedSource } from '../sources/source.ts'
 import { realPathOf } from './choose-unit.ts'
 import { copiedEntries } from './copied-entries.ts'
 import { findTurns, type FoundTurn } from './find-turns.ts'
 import { createFrozenView, type FrozenView, type Turn } from './frozen-view.ts'
+import type { LeaseStore } from './leases.ts'
 import { isRefusal, type Refusal } from './snapshot-provider.ts'
 import type { SnapshotServices } from './snapshot-services.ts'
 import { type TakenSnapshot, takeSnapshots } from './take-snapshots.ts'
@@ -47,7 +48,8 @@ export async function freezeSource(
 ): Promise<FrozenSource> {
   const { emit } = run
   const mode = spec.snapshot_mode
-  if (mode === 'off') return unfrozen({ mode, status: 'off' })
+  const leftHolders = services === undefined ? [] : holdersOf(services.leases)
+  if (mode === 'off') return unfrozen({ mode, status: 'off' }, leftHolders)
   if (services === undefined) return unavailable({ reason: 'this node is not set up for source snapshots' })
 
   const found = await findTurns(
@@ -60,7 +62,7 @@ export async function freezeSource(
     },
   )
   // Not there, or not to be reached: the source itself says which.
-  if (found.length === 0) return unfrozen({ mode, status: 'unavailable', reason: 'the source paths cannot be reached' })
+  if (found.length === 0) return unfrozen({ mode, status: 'unavailable', reason: 'the source paths cannot be reached' }, leftHolders)
   if (mode === 'required' && found.some(isRefused)) return unavailable(refusalOf(found))
   const units = new Map(found.flatMap(({ place }) => (place === null || isRefusal(place) ? [] : [[place.unit.key, place.unit] as const])))
   if (units.size === 0) return unavailable(refusalOf(found))
@@ -86,7 +88,8 @@ export async function freezeSource(
   }
   if (taken.length === 0 || (mode === 'required' && turns.some(isRefused))) {
     await release()
-    return unavailable(refusalOf(turns))
+    const live = unavailable(refusalOf(turns))
+    return summary.status === 'ready' ? live : { ...live, summary }
   }
   tellReady(taken, held.skewMs, emit)
   const refused = turns.filter(isRefused)
@@ -101,7 +104,7 @@ export async function freezeSource(
     summary,
     view,
     packed: (source) => (view.copiesFiles ? { ...source, entries: () => copiedEntries(source.entries(), view, mode === 'required') } : source),
-    holders: [...new Set(taken.map(({ unit }) => unit.holder))],
+    holders: [...new Set([...taken.map(({ unit }) => unit.holder), ...leftHolders])],
     sameDevices: taken.flatMap(({ unit, snapshot }) => {
       const live = lstatSync(fsPath(unit.root), { throwIfNoEntry: false })
       return live === undefined ? [] : [{ live: live.dev, frozen: lstatSync(fsPath(snapshot.root)).dev }]
@@ -127,7 +130,7 @@ export async function freezeSource(
     if (mode === 'required') throw unavailableError(refusal)
     const provider = spec.snapshot_provider
     emit('snapshot_unavailable', told(refusal), { reason: refusal.reason, ...(provider === undefined ? {} : { provider }) }, 'warn')
-    return unfrozen({ mode, status: 'unavailable', reason: refusal.reason })
+    return unfrozen({ mode, status: 'unavailable', reason: refusal.reason }, leftHolders)
   }
 }
 
@@ -145,13 +148,19 @@ export function requireFrozen(source: PreparedSource, signal: AbortSignal): void
   })
 }
 
-function unfrozen(summary: SnapshotSummary): FrozenSource {
+/** Where snapshots of other runs stand, alive or left behind. */
+function holdersOf(leases: LeaseStore): BytePath[] {
+  const records = leases.list().flatMap((found) => (found.state === 'damaged' ? [] : found.lease.snapshots))
+  return records.map(({ path }) => parentPath(fromPathText(path.text, path.b64)))
+}
+
+function unfrozen(summary: SnapshotSummary, holders: readonly BytePath[]): FrozenSource {
   const nothing = async () => {}
   return {
     summary,
     view: null,
     packed: (source) => source,
-    holders: [],
+    holders,
     sameDevices: [],
     check: nothing,
     release: nothing,

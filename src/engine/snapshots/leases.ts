@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { BastionError } from '../../core/errors.ts'
 import { type SnapshotLease, snapshotLeaseSchema } from '../../core/snapshot-lease.ts'
@@ -30,6 +30,8 @@ export interface LeaseStore {
    * @throws Error when the file cannot be understood
    */
   claim(runId: string): LeaseHold | 'held' | 'gone'
+  /** Forgets a lease, damaged or not, and leaves its snapshots to the person who says so. */
+  forget(runId: string): 'forgotten' | 'held' | 'gone'
 }
 
 export function openLeases(dataDirectory: string): LeaseStore {
@@ -107,6 +109,14 @@ export function openLeases(dataDirectory: string): LeaseStore {
       rmSync(lockOf(runId), { force: true })
       held[Symbol.dispose]()
       return 'gone'
+    },
+    forget(runId) {
+      if (!existsSync(fileOf(runId))) return 'gone'
+      using held = lock(runId)
+      if (held === null) return 'held'
+      removeDurably(fileOf(runId))
+      rmSync(lockOf(runId), { force: true })
+      return 'forgotten'
     },
   }
 }

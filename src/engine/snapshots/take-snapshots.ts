@@ -55,7 +55,8 @@ export async function takeSnapshots(
     if (isReleased) return []
     isReleased = true
     using held = hold
-    for (const { snapshot } of taken.values()) await snapshot.close()
+    // Whatever cannot be closed stands in the way of the removal, which says so.
+    for (const { snapshot } of taken.values()) await snapshot.close().catch(() => {})
     return (await removeSnapshots(held, providers)).kept
   }
 

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from '
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hasCode } from '../../../src/core/errors.ts'
+import { reapLeases } from '../../../src/engine/snapshots/reaper.ts'
 import { createMemoryTarget } from '../../../src/engine/targets/memory/memory-target.ts'
 import { createNodeMaker } from '../../../src/lib/posix-mknod.ts'
 import { type BackupOptions, type BackupRun, entriesBelow, objectsOf, restoreRun, runBackup } from '../../support/engine.ts'
@@ -218,6 +219,41 @@ describe.skipIf(why !== undefined)(`a backup through a Btrfs snapshot${why === u
     expect([...(await objectsOf(target, 'test-job')).keys()]).toEqual([])
     const excluded = await freeze(source, { target, spec: { exclude: ['mnt'] } })
     expect(excluded.outcome.summary.grade).toBe('atomic_volume')
+  })
+
+  test('finds a subvolume that came to be while the snapshot was made: a hole with its path, and a required backup fails', async () => {
+    const source = await subvolume()
+    await btrfs('subvolume', 'create', path.join(source, 'late'))
+    writeFileSync(path.join(source, 'late/file'), 'not in the snapshot')
+    const services = servicesFor(data.path)
+    // As if it had not been there when the units were looked for.
+    const blind = services.providers.all.map((each) => ({ ...each, nested: async () => [] }))
+    const snapshots = { ...services, providers: { all: blind, byName: (name: string) => blind.find(({ kind }) => kind === name) } }
+    const run = await freeze(source, { snapshots, spec: { snapshot_mode: 'auto' } })
+    expect(run.outcome).toMatchObject({ status: 'warning', summary: { grade: 'atomic_volume' } })
+    expect(run.outcome.summary.filesystem.coverage).toContainEqual(expect.objectContaining({ path: `${source}/late`, read: 'hole' }))
+    const target = createMemoryTarget()
+    await expect(freeze(source, { snapshots, target })).rejects.toSatisfy(
+      (error) => hasCode(error, 'snapshot_unavailable') && error.message.includes(`${source}/late`),
+    )
+    expect([...(await objectsOf(target, 'test-job')).keys()]).toEqual([])
+    expectNothingLeft(source)
+  })
+
+  test('leaves out what another run has left, live or frozen', async () => {
+    const source = await subvolume()
+    let isStuck = false
+    const findProgram = (name: string) => (isStuck ? '/bin/false' : `/usr/bin/${name}`)
+    const left = servicesFor(path.join(data.path, 'other'), {}, { findProgram })
+    const first = await freeze(source, { snapshots: left, onEvent: ({ kind }) => (isStuck ||= kind === 'packaging') })
+    expect(first.outcome).toMatchObject({ status: 'warning', manifest: { snapshot: { status: 'cleanup_failed' } } })
+    isStuck = false
+    for (const snapshot_mode of ['off', 'auto', 'required'] as const) {
+      const run = await freeze(source, { snapshots: left, spec: { snapshot_mode } })
+      expect([...(await entriesBelow(run, source.slice(1))).keys()], snapshot_mode).toEqual(['', '/file'])
+    }
+    expect(await reapLeases(left.leases, left.providers, { waitMs: 0 })).toMatchObject([{ removed: [{}], kept: [] }])
+    expect(existsSync(path.join(source, '.bastion-snapshots'))).toBe(false)
   })
 
   test('of a bind mount of a directory goes through the mount that shows the whole subvolume', async () => {
