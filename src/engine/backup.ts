@@ -89,7 +89,7 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
   await using frozen = await freezeSource(spec, context.snapshots, { runId, runDirectory, ownDirectories, clock, emit })
   const { view, sameDevices, summary: snapshot } = frozen
   await using source = prepareFilesystemSource(spec, { ownDirectories: [...ownDirectories.map(toBytePath), ...frozen.holders], view, sameDevices })
-  if (spec.snapshot_mode === 'required') requireFrozen(source, signal)
+  if (spec.snapshot_mode === 'required') requireFrozen(source, view, signal)
   const progress = createProgressMeter({ clock, onProgress: context.onProgress })
   if (spec.pre_scan) {
     emit('scan', 'counting what there is to do')

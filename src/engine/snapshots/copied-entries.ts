@@ -26,8 +26,7 @@ export function* copiedEntries(items: Iterable<SourceItem>, view: FrozenView, is
   function copied(entry: SourceEntry): SourceEntry {
     const group = entry.linkId === undefined ? undefined : groups.get(entry.linkId)
     const physical = group?.physical ?? view.copyFile(entry.physical, entry.followed)
-    if (physical === undefined) return entry
-    if (physical === null) {
+    if (physical === undefined || physical === null) {
       if (!isRequired) return entry
       throw new BastionError('snapshot_unavailable', `a source snapshot is required: /${pathText(entry.path).text} could not be copied by reference`)
     }

@@ -138,8 +138,15 @@ export async function freezeSource(
  * Walks a source to its end to see that everything it reads is frozen: in mode `required` that is known before anything is stored.
  * @throws BastionError snapshot_unavailable naming what is not; the signal's reason
  */
-export function requireFrozen(source: PreparedSource, signal: AbortSignal): void {
-  for (const _ of source.entries()) signal.throwIfAborted()
+export function requireFrozen(source: PreparedSource, view: FrozenView | null, signal: AbortSignal): void {
+  for (const item of source.entries()) {
+    signal.throwIfAborted()
+    if ('problem' in item || item.entry.kind !== 'file' || item.entry.frozen !== false) continue
+    // Behind a link that leads out of what is frozen; or on a mount that is not, which the coverage below can say better.
+    if (item.entry.followed && view?.copiesFiles !== true) {
+      throw unavailableError({ reason: `/${pathText(item.entry.path).text} is read through a link that leads out of what is frozen` })
+    }
+  }
   const live = source.coverage().find(({ read }) => read === 'live' || read === 'hole')
   if (live === undefined) return
   throw unavailableError({

@@ -256,6 +256,18 @@ describe.skipIf(why !== undefined)(`a backup through a Btrfs snapshot${why === u
     expect(existsSync(path.join(source, '.bastion-snapshots'))).toBe(false)
   })
 
+  test('follows a link out of what is frozen live, and a required one does not', async () => {
+    const source = await subvolume()
+    symlinkSync('/etc/hostname', path.join(source, 'outside'))
+    symlinkSync(path.join(source, 'file'), path.join(source, 'inside'))
+    const run = await freeze(source, { spec: { snapshot_mode: 'auto', symlink_policy: 'follow' } })
+    const entries = await entriesBelow(run, source.slice(1))
+    expect(['/file', '/inside', '/outside'].map((name) => entries.get(name)?.grade)).toEqual(['atomic_volume', 'atomic_volume', 'stable'])
+    await expect(freeze(source, { spec: { symlink_policy: 'follow' } })).rejects.toThrow(
+      '/outside is read through a link that leads out of what is frozen',
+    )
+  })
+
   test('of a bind mount of a directory goes through the mount that shows the whole subvolume', async () => {
     const source = await subvolume()
     mkdirSync(path.join(source, 'dir'))
