@@ -13,6 +13,7 @@ import type { PipelineSpec } from '../core/pipeline-spec.ts'
 import type { Progress, RunEvent, RunEventKind } from '../core/run-event.ts'
 import type { SnapshotSummary } from '../core/source-snapshot.ts'
 import { requirePartSize } from './pipeline/parts-writer.ts'
+import { toBytePath } from '../lib/byte-path.ts'
 import { writeArchive } from './pipeline/write-archive.ts'
 import { writeRawTree } from './pipeline/write-raw-tree.ts'
 import { restoreNotes } from './formats/archive-v1/restore-notes.ts'
@@ -21,6 +22,8 @@ import type { PackReport } from './pipeline/source-packer.ts'
 import { createProgressMeter } from './progress-meter.ts'
 import { confirmStored } from './confirm-stored.ts'
 import { removePartialRun } from './remove-partial-run.ts'
+import { freezeSource, requireFrozen } from './snapshots/freeze-source.ts'
+import type { SnapshotServices } from './snapshots/snapshot-services.ts'
 import { prepareFilesystemSource } from './sources/filesystem/filesystem-source.ts'
 import { storeJson, storeText } from './store-object.ts'
 import { establishIdentity } from './targets/target-identity.ts'
@@ -49,6 +52,8 @@ export interface BackupContext {
   runDirectory: string
   /** never part of a source: the data directory, other local target roots */
   ownDirectories: readonly string[]
+  /** what this node has to freeze sources with; absent: nothing */
+  snapshots?: SnapshotServices
   emit(event: RunEvent): void
   onProgress(progress: Progress): void
 }
@@ -88,8 +93,11 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
     nowMs: startedAt,
     signal,
   })
-  await using source = prepareFilesystemSource(spec, { ownDirectories })
-  const snapshot = chooseSnapshot(spec, emit)
+  const { runDirectory } = context
+  await using frozen = await freezeSource(spec, context.snapshots, { runId, runDirectory, ownDirectories, clock, emit })
+  const { view, sameDevices, summary: snapshot } = frozen
+  await using source = prepareFilesystemSource(spec, { ownDirectories: [...ownDirectories.map(toBytePath), ...frozen.holders], view, sameDevices })
+  if (spec.snapshot_mode === 'required') requireFrozen(source, view, signal)
   const progress = createProgressMeter({ clock, onProgress: context.onProgress })
   if (spec.pre_scan) {
     emit('scan', 'counting what there is to do')
@@ -112,7 +120,7 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
     const storing = {
       target,
       prefix,
-      source,
+      source: frozen.packed(source),
       errorPolicy: spec.error_policy,
       runDirectory: context.runDirectory,
       signal,
@@ -131,6 +139,8 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
         ? await writeArchive({ ...storing, pipeline, onPart: (part) => emit('part_stored', part.name, { ...part }) })
         : await writeRawTree({ ...storing, inPlace: dataPath.path === 'tree_in_place', wholeBytes: pipeline.frame_bytes })
     const { report } = stored
+    await frozen.check()
+    await frozen.release()
     const coverage = source.coverage()
     emit('coverage', `${coverage.length} mounts or directories`, { coverage })
 
@@ -170,7 +180,11 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
     // From here on the artifact exists: nobody cancels it any more.
     await confirmStored(target, prefix, new Map([[objectNames.complete, completeStored.size]]))
 
-    const warning = report.issues.total > 0 || (spec.consistency_policy === 'warn' && hasFindings(report.consistency))
+    const warning =
+      report.issues.total > 0 ||
+      snapshot.status === 'cleanup_failed' ||
+      coverage.some(({ read }) => read === 'hole') ||
+      (spec.consistency_policy === 'warn' && hasFindings(report.consistency))
     const grade = report.grade()
     emit('complete', `${report.totals.files} files stored`, { manifest_hash: manifestHash, grade, ...manifest.totals })
     return {
@@ -204,18 +218,6 @@ function pipelineFacts({ format, level, frame_bytes, part_size_bytes, recipients
     ...(encryption_key === undefined ? {} : { encryption_key }),
     part_size_bytes,
   }
-}
-
-/** Source snapshots have no providers in this version, and say so. */
-function chooseSnapshot(
-  spec: FilesystemSource,
-  emit: (kind: RunEventKind, message: string, fields: Record<string, unknown>, level: RunEvent['level']) => void,
-): SnapshotSummary {
-  if (spec.snapshot_mode === 'off') return { mode: 'off', status: 'off' }
-  const reason = 'this version has no source snapshot providers'
-  if (spec.snapshot_mode === 'required') throw new BastionError('snapshot_unavailable', `a source snapshot is required, but ${reason}`)
-  emit('snapshot_unavailable', reason, { reason }, 'warn')
-  return { mode: spec.snapshot_mode, status: 'unavailable', reason }
 }
 
 /** Tells what changed and what could not be read, and stops the run where its policies say so. */
