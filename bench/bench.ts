@@ -95,7 +95,10 @@ function positive(given: string): number {
 function bucketOf(url: string): S3Bucket {
   const { origin, pathname } = new URL(url)
   const { AWS_ACCESS_KEY_ID: accessKeyId = '', AWS_SECRET_ACCESS_KEY: secretAccessKey = '' } = process.env
-  return { endpoint: origin, bucket: pathname.slice(1), accessKeyId, secretAccessKey }
+  const bucket = pathname.slice(1)
+  if (!/^[^/]+$/.test(bucket) || accessKeyId === '' || secretAccessKey === '')
+    throw new Error('--s3 takes http://host:port/bucket, and needs both keys')
+  return { endpoint: origin, bucket, accessKeyId, secretAccessKey }
 }
 
 function note(line: string): void {

@@ -1,9 +1,12 @@
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 const exec = promisify(execFile)
 const maxOutputBytes = 64 * 1024 * 1024
+/** Where a version manager stands before the system's own, a script looks for it first, and takes longer than many a stage. */
+const python = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3'
 
 /** Programs whose outputs flow into each other, each as its arguments: no shell in between, so its quoting and its own cost are out of the picture. */
 export type Pipeline = readonly (readonly string[])[]
@@ -37,7 +40,7 @@ export async function measure({ stages, cwd, env }: Command, signal?: AbortSigna
   const script = fileURLToPath(new URL('measure.py', import.meta.url))
   const spec = JSON.stringify({ stages, cwd: cwd ?? null })
   const options = { env: environment(env), maxBuffer: maxOutputBytes, ...(signal === undefined ? {} : { signal }) }
-  const { stdout, stderr } = await exec('python3', ['-I', '-S', script, spec], options)
+  const { stdout, stderr } = await exec(python, ['-I', '-S', script, spec], options)
   const measured = JSON.parse(stdout) as Measured
   const failed = measured.stages.findIndex((stage) => stage.exit_code !== 0)
   if (failed >= 0) throw new Error(`${stages[failed]!.join(' ')} ended with ${measured.stages[failed]!.exit_code}: ${stderr}`)

@@ -48,12 +48,3 @@ export async function runPairs<Output>(options: {
   }
   return runs
 }
-
-/** Reads a whole tree, so that it comes from memory from now on. */
-export async function warm(tree: string, signal: AbortSignal): Promise<void> {
-  const stages = [
-    ['tar', '-cf', '-', '-C', tree, '.'],
-    ['wc', '-c'],
-  ]
-  await measure({ stages }, signal)
-}

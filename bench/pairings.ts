@@ -34,10 +34,10 @@ export function createPairing(name: PeerName, key: AgeKey | null): Pairing {
   const packed = (peer: Archiver, ours: Archiver): Pairing => ({ name, peer, ours, format: 'archive_v1', server: null, corpora: trees })
   const plain = createOurs({ format: 'archive_v1' })
   const encrypted = createOurs({ format: 'archive_v1', key })
-  const raw = { name, format: 'raw_tree_v1' } as const
-  const copied = (peer: Archiver): Pairing => ({ ...raw, peer, ours: createOurs(raw), server: null, corpora: trees })
+  const format = 'raw_tree_v1'
+  const copied = (peer: Archiver): Pairing => ({ name, peer, ours: createOurs({ format }), format, server: null, corpora: trees })
   const sent = (server: ServerKind): Pairing => {
-    return { ...raw, peer: createRclone(server), ours: createOurs({ ...raw, remote: true }), server, corpora: treesForServers }
+    return { name, peer: createRclone(server), ours: createOurs({ format, remote: true }), format, server, corpora: treesForServers }
   }
   switch (name) {
     case 'tar':

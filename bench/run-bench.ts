@@ -1,9 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { RowName } from './bars.ts'
-import { makeCorpora, type CorpusName, type CorpusSizes } from './corpora.ts'
+import { corpusNames, makeCorpora, type CorpusName, type CorpusSizes } from './corpora.ts'
 import { isSupported } from './ours.ts'
-import { warm } from './paired-runs.ts'
 import { createPairing, encryptedPeers, type Pairing, type PeerName } from './pairings.ts'
 import { makeAgeKey } from './peers/tar.ts'
 import { type RestoreCheck, type RowResult, runPairing } from './run-pairing.ts'
@@ -44,15 +43,14 @@ export async function runBench(options: {
   await using workshop = openWorkshop(options.workDirectory, s3)
   const bench: Bench = { corpora: [], versions: {}, results: [], checks: [], notMeasured: [] }
   const pairings = await openPairings([...plan.keys()], { workshop, s3, bench })
-  const names = [...new Set([...plan.values()].flatMap((each) => [...each]))].sort()
+  const isPlanned = (pairing: Pairing, corpus: CorpusName): boolean => pairing.corpora.includes(corpus) && plan.get(pairing.name)!.has(corpus)
+  const names = corpusNames.filter((corpus) => pairings.some((pairing) => isPlanned(pairing, corpus)))
   const corpora = await makeCorpora(options.corporaDirectory, { names, sizes: options.sizes, note })
 
   for (const corpus of corpora) {
     bench.corpora.push({ name: corpus.name, title: corpus.title })
-    for (const pairing of pairings) {
-      if (!(pairing.corpora.includes(corpus.name) && plan.get(pairing.name)?.has(corpus.name) === true)) continue
+    for (const pairing of pairings.filter((each) => isPlanned(each, corpus.name))) {
       note(`${corpus.name}: ${pairing.ours.title} and ${pairing.peer.title} …`)
-      await warm(corpus.root, signal)
       const { results, checks } = await runPairing(corpus, pairing, { rows, rounds, workshop, signal })
       bench.results.push(...results)
       bench.checks.push(...checks)

@@ -15,6 +15,8 @@ export interface Server extends AsyncDisposable {
   env: NodeJS.ProcessEnv
   /** of everything in the place, where it is not a folder that can be looked at */
   storedBytes?(): Promise<number>
+  /** Removes everything in the place, where that is more than a folder. */
+  clear?(): Promise<void>
 }
 
 /** A bucket on an S3 server that somebody else started. */
@@ -40,7 +42,7 @@ export function whyNoServer(kind: ServerKind, s3: S3Bucket | null): string | nul
   }
 }
 
-/** Opens an empty place. What a server keeps elsewhere than in `folder` is removed with it. */
+/** Opens an empty place; unless the server has one of its own, that is `folder`. */
 export async function openServer(kind: ServerKind, folder: string, options: { scratch: string; s3: S3Bucket | null }): Promise<Server> {
   switch (kind) {
     case 'webdav':
@@ -88,7 +90,7 @@ async function serveSftp(folder: string): Promise<Server> {
   }
 }
 
-/** @param prefix that nobody else uses in this bucket: what is below it is removed in the end */
+/** @param prefix that nobody else uses in this bucket */
 function openBucket({ endpoint, bucket, accessKeyId, secretAccessKey }: S3Bucket, prefix: string): Server {
   const remote = `peer:${bucket}/${prefix}`
   const env = {
@@ -110,8 +112,9 @@ function openBucket({ endpoint, bucket, accessKeyId, secretAccessKey }: S3Bucket
     remote,
     env,
     storedBytes: async () => (JSON.parse(await rclone('size', '--json', remote)) as { bytes: number }).bytes,
-    async [Symbol.asyncDispose]() {
+    async clear() {
       await rclone('delete', remote)
     },
+    async [Symbol.asyncDispose]() {},
   }
 }

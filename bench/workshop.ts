@@ -2,7 +2,7 @@ import { mkdirSync, renameSync, rmSync, statfsSync } from 'node:fs'
 import path from 'node:path'
 import type { Place } from './archiver.ts'
 import { runQuietly } from './measure.ts'
-import { openServer, type S3Bucket, type ServerKind } from './servers.ts'
+import { openServer, type S3Bucket, type Server, type ServerKind } from './servers.ts'
 
 /** Where runs put what they make, and where that goes afterwards. */
 export interface Workshop extends AsyncDisposable {
@@ -20,13 +20,14 @@ export interface Workshop extends AsyncDisposable {
 const tmpfsMagic = 0x0102_1994
 
 /**
- * On a disk, removing a tree slows down the making of the next one (ext4: 200 µs a file), so there everything is removed at the end; in memory at once, since memory is short.
+ * On a disk, removing a tree slows down the making of the next one (ext4: 200 µs a file), so there, and on a server, everything is removed at the end; in memory at once, since memory is short.
  */
 export function openWorkshop(directory: string, s3: S3Bucket | null = null): Workshop {
   const root = path.join(directory, `bastion-bench-${process.pid}`)
   mkdirSync(root, { recursive: true })
   const inMemory = statfsSync(root).type === tmpfsMagic
   const places = new Map<Place, string>()
+  const toClear: Server[] = []
   let count = 0
 
   function folder(): string {
@@ -42,6 +43,7 @@ export function openWorkshop(directory: string, s3: S3Bucket | null = null): Wor
   }
 
   async function discardPlace(place: Place): Promise<void> {
+    if (place.server?.clear !== undefined) toClear.push(place.server)
     await place.server?.[Symbol.asyncDispose]()
     const home = places.get(place)
     if (home === undefined) return
@@ -68,6 +70,7 @@ export function openWorkshop(directory: string, s3: S3Bucket | null = null): Wor
     },
     async [Symbol.asyncDispose]() {
       for (const place of places.keys()) await discardPlace(place)
+      for (const server of toClear) await server.clear?.()
       // What was interrupted may still write for a moment.
       rmSync(root, { recursive: true, force: true, maxRetries: 5 })
     },

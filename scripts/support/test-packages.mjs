@@ -18,6 +18,8 @@ const testPackages = [
   { package: 'python3', command: 'python3', why: 'tarfile, an independent reader of our archives' },
   { package: 'git', command: 'git', why: 'a fresh clone, and real trees to back up' },
   { package: 'procps', command: 'ps', why: 'looks at process groups and memory from outside' },
+  { package: 'openssh-server', command: 'sshd', why: 'a real SFTP server, on loopback with a configuration of its own' },
+  { package: 'openssh-client', command: 'ssh-agent', why: 'makes keys, and keeps one as an agent does' },
   { package: 'restic', command: 'restic', why: 'a peer in the benchmarks' },
   { package: 'borgbackup', command: 'borg', why: 'a peer in the benchmarks' },
   { package: 'rclone', command: 'rclone', why: 'serves WebDAV, S3 and SFTP; a peer in the benchmarks' },
