@@ -10,7 +10,7 @@ beforeAll(async () => {
 })
 afterAll(() => folder[Symbol.asyncDispose]())
 
-const commands = ['backup', 'restore', 'verify', 'list', 'ls', 'cat', 'find', 'diff']
+const commands = ['backup', 'restore', 'verify', 'list', 'ls', 'cat', 'find', 'diff', 'snapshot', 'leases', 'doctor']
 
 describe('help', () => {
   test.each([[[]], [['--help']], [['help']]])('of the program names every command and is no failure: %j', async (args) => {

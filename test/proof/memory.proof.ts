@@ -40,7 +40,7 @@ export async function prove(report: ProofReport, scale: Scale): Promise<void> {
 }
 
 function corpora(scale: Scale): Corpus[] {
-  const [many, large, slow, linked, names] =
+  const [many, large, slow, linked, manyNames] =
     scale === 'full' ? [1_000_000, 8 * 1024, 4 * 1024, 1_000_000, 10_000_000] : [8_000, 384, 192, 4_000, 20_000]
   const small = (random: number) => Math.floor(random * 4096)
   const choose = (short: Command[], full: Command[]) => (scale === 'full' ? full : short)
@@ -65,8 +65,8 @@ function corpora(scale: Scale): Corpus[] {
       commands: ['backup'],
     },
     {
-      name: `${names} names of a few files`,
-      write: (folder) => writeManyNames(folder, names),
+      name: `${manyNames} names of a few files`,
+      write: (folder) => writeManyNames(folder, manyNames),
       commands: choose(['backup', 'verify'], ['backup', 'verify']),
     },
     {

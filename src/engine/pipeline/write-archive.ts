@@ -90,7 +90,8 @@ export async function writeArchive(options: {
 
   const name = age === null ? objectNames.index : objectNames.encryptedIndex
   const lines = index.finish(options.header(), report.replacements)
-  const stored = await storeObject(target, `${prefix}/${name}`, age === null ? lines : encryptAge(lines, pipeline.recipients), signal)
+  const bytes = () => (age === null ? lines : encryptAge(lines, pipeline.recipients))
+  const stored = await storeObject(target, `${prefix}/${name}`, bytes, signal)
   return {
     report,
     parts: parts.parts,
