@@ -37,7 +37,7 @@ export const fullSizes: CorpusSizes = {
   treeBytes: 1200 * mebibyte,
 }
 /** The same shapes in about a second, to see that everything runs. */
-export const tinySizes: CorpusSizes = { smallFiles: 300, fewSmallFiles: 60, largeFiles: 2, largeFileBytes: 9 * mebibyte, treeBytes: 8 * mebibyte }
+export const tinySizes: CorpusSizes = { smallFiles: 300, fewSmallFiles: 30, largeFiles: 2, largeFileBytes: 9 * mebibyte, treeBytes: 8 * mebibyte }
 
 /** The same bytes on every machine, except for `c`, which is the machine's own. */
 const seed = 20_261_121

@@ -2,14 +2,13 @@ import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Archiver, Place, RestoreWay } from './archiver.ts'
-import { type Command, runQuietly } from './measure.ts'
 import { decrypt, partsIn, type AgeKey } from './peers/tar.ts'
 
 const main = fileURLToPath(new URL('../bin/bastion.mjs', import.meta.url))
 const program = [process.execPath, main]
 const jobId = 'bench'
 
-export type Format = 'archive_v1' | 'raw_tree_v1'
+type Format = 'archive_v1' | 'raw_tree_v1'
 
 /**
  * One fixed configuration for every row: what the program does when nothing is asked of it. Format and encryption are what makes a row comparable with its peer.
@@ -66,20 +65,4 @@ function artifact(place: Place): string {
 function runIn(place: Place): string {
   const job = path.join(place.archive, jobId)
   return path.join(job, readdirSync(job).at(-1)!)
-}
-
-/**
- * Tries a backup. @returns whether this build can make such a one
- * @throws Error when it should and does not
- */
-export async function isSupported({ stages: [stage = []], env = {} }: Command): Promise<boolean> {
-  try {
-    await runQuietly([...stage, '--json'], { env })
-    return true
-  } catch (error) {
-    const { stdout = '' } = error as { stdout?: string }
-    const said = stdout.trim().split('\n').at(-1) ?? ''
-    if (said.startsWith('{') && (JSON.parse(said) as { code?: unknown }).code === 'unsupported') return false
-    throw error
-  }
 }

@@ -1,6 +1,6 @@
 import type { Archiver } from './archiver.ts'
 import type { CorpusName } from './corpora.ts'
-import { createOurs, type Format } from './ours.ts'
+import { createOurs } from './ours.ts'
 import { createBorg } from './peers/borg.ts'
 import { createCp, createRsync } from './peers/copiers.ts'
 import { createRclone } from './peers/rclone.ts'
@@ -16,7 +16,6 @@ export interface Pairing {
   name: PeerName
   peer: Archiver
   ours: Archiver
-  format: Format
   /** where both store, when not in a folder */
   server: ServerKind | null
   corpora: readonly CorpusName[]
@@ -31,13 +30,13 @@ export const encryptedPeers: readonly PeerName[] = ['tar-age', 'restic', 'borg-e
 /** @param key of ours, and of tar's, where both sides encrypt; must not be `null` for {@link encryptedPeers} */
 export function createPairing(name: PeerName, key: AgeKey | null): Pairing {
   if (key === null && encryptedPeers.includes(name)) throw new Error(`${name} is compared with a backup that is encrypted: no key was made`)
-  const packed = (peer: Archiver, ours: Archiver): Pairing => ({ name, peer, ours, format: 'archive_v1', server: null, corpora: trees })
+  const packed = (peer: Archiver, ours: Archiver): Pairing => ({ name, peer, ours, server: null, corpora: trees })
   const plain = createOurs({ format: 'archive_v1' })
   const encrypted = createOurs({ format: 'archive_v1', key })
   const format = 'raw_tree_v1'
-  const copied = (peer: Archiver): Pairing => ({ name, peer, ours: createOurs({ format }), format, server: null, corpora: trees })
+  const copied = (peer: Archiver): Pairing => ({ name, peer, ours: createOurs({ format }), server: null, corpora: trees })
   const sent = (server: ServerKind): Pairing => {
-    return { name, peer: createRclone(server), ours: createOurs({ format, remote: true }), format, server, corpora: treesForServers }
+    return { name, peer: createRclone(server), ours: createOurs({ format, remote: true }), server, corpora: treesForServers }
   }
   switch (name) {
     case 'tar':

@@ -1,8 +1,5 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
-import path from 'node:path'
 import type { RowName } from './bars.ts'
 import { corpusNames, makeCorpora, type CorpusName, type CorpusSizes } from './corpora.ts'
-import { isSupported } from './ours.ts'
 import { createPairing, encryptedPeers, type Pairing, type PeerName } from './pairings.ts'
 import { makeAgeKey } from './peers/tar.ts'
 import { type RestoreCheck, type RowResult, runPairing } from './run-pairing.ts'
@@ -23,7 +20,7 @@ export interface Bench {
 }
 
 /**
- * A peer that is not installed, or whose counterpart this build does not have yet, is not measured.
+ * A peer that is not installed, or has no server here, is not measured.
  * @throws Error when something that is there fails
  */
 export async function runBench(options: {
@@ -75,36 +72,15 @@ async function openPairings(
   const encrypts = names.some((name) => encryptedPeers.includes(name))
   const noAge = encrypts ? await missingOf(['age']) : null
   const key = encrypts && noAge === null ? await makeAgeKey(workshop.folder()) : null
-  const source = makeTrialTree(workshop)
   const found: Pairing[] = []
   for (const name of names) {
     let reason = encryptedPeers.includes(name) ? noAge : null
     if (reason === null) {
       const pairing = createPairing(name, key)
-      reason = (await missingOf([...pairing.peer.tools, ...pairing.ours.tools])) ?? (await whyNotHere(pairing, { source, workshop, s3 }))
+      reason = (await missingOf([...pairing.peer.tools, ...pairing.ours.tools])) ?? (pairing.server && whyNoServer(pairing.server, s3))
       if (reason === null) found.push(pairing)
     }
     if (reason !== null) bench.notMeasured.push({ peer: name, reason })
   }
   return found
-}
-
-/** Formats and targets come one after the other: whether this build has both is tried. */
-async function whyNotHere(
-  { server, ours, format }: Pairing,
-  { source, workshop, s3 }: { source: string; workshop: Workshop; s3: S3Bucket | null },
-): Promise<string | null> {
-  const noServer = server === null ? null : whyNoServer(server, s3)
-  if (noServer !== null || format === 'archive_v1') return noServer
-  const place = await workshop.openPlace(server)
-  const supported = await isSupported(ours.store(source, place))
-  await workshop.discardPlace(place)
-  return supported ? null : `this build cannot write ${format}${server === null ? '' : ` to ${server}`} yet`
-}
-
-function makeTrialTree(workshop: Workshop): string {
-  const source = path.join(workshop.folder(), 'tree')
-  mkdirSync(source)
-  writeFileSync(path.join(source, 'file'), 'one line\n')
-  return source
 }

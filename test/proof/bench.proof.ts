@@ -7,8 +7,10 @@ import { peerNames } from '../../bench/pairings.ts'
 import { resultTable, verdictText, worstRowText } from '../../bench/report.ts'
 import { summarize, verdicts, worstRows } from '../../bench/results.ts'
 import { type Plan, runBench } from '../../bench/run-bench.ts'
+import type { S3Bucket } from '../../bench/servers.ts'
 import type { ProofReport } from '../support/proof-report.ts'
 import type { Scale } from '../support/scale.ts'
+import { newBucket, radosgw, whyNoRadosgw } from '../support/servers/radosgw.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 export const title =
@@ -34,7 +36,7 @@ export async function prove(report: ProofReport, scale: Scale): Promise<void> {
     rounds,
     corporaDirectory: path.join(corporaFolder.path, 'corpora'),
     workDirectory: workFolder.path,
-    s3: null,
+    s3: isFull ? await s3Bucket() : null,
     note: isFull ? (text) => void process.stderr.write(`${text}\n`) : () => {},
     signal: new AbortController().signal,
   })
@@ -65,4 +67,10 @@ export async function prove(report: ProofReport, scale: Scale): Promise<void> {
   }
   const peakBytes = Math.max(...results.map((result) => summarize(result.rounds).peakBytes.ours))
   report.check('memory stays below 400 MiB', peakBytes < maxPeakBytes, `at most ${Math.round(peakBytes / 2 ** 20)} MiB`)
+}
+
+async function s3Bucket(): Promise<S3Bucket | null> {
+  if ((await whyNoRadosgw()) !== undefined) return null
+  const server = await radosgw()
+  return { endpoint: server.endpoint, bucket: await newBucket(server), ...server.credentials }
 }
