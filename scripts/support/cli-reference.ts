@@ -5,7 +5,7 @@ import { code, markdownTable } from './markdown-table.ts'
 
 const exitCodeMeanings: Record<keyof typeof exitCodes, string> = {
   ok: 'done',
-  failed: 'failed; for `verify` and `restore --damaged` also: damage was found',
+  failed: 'failed; for `verify` and `restore --damaged` also: damage was found; for `target check`: a promise is not kept',
   usage: 'the command line asks for something that cannot be meant; no artifact was written',
   warnings:
     'done, but something deserves a look: `backup` stored an artifact though files changed or could not be read, `restore` left something that was in its way, `find` could not look into every artifact',
@@ -15,6 +15,7 @@ const exitCodeMeanings: Record<keyof typeof exitCodes, string> = {
 /** docs/reference/cli.md */
 export function cliReference(): string {
   const program = createProgram(async () => {})
+  const commands = program.commands.flatMap((command) => (command.commands.length === 0 ? [command] : command.commands))
   return `<!-- Made by scripts/docs-reference.mjs from the program itself. Edit src/cli or scripts/support/cli-reference.ts, not this file. -->
 
 # Command line
@@ -23,9 +24,9 @@ ${program.description()}
 
 In a checkout \`bastion\` is \`npm start --\`: \`npm start -- backup ~/Documents --to ./backups\`. \`bastion help COMMAND\` shows what is below.
 
-${program.commands.map((command) => `- [\`${command.name()}\`](#${command.name()}) ${command.description()}`).join('\n')}
+${commands.map((command) => `- [\`${nameOf(command)}\`](#${nameOf(command).replace(' ', '-')}) ${command.description()}`).join('\n')}
 
-${program.commands.map(commandText).join('\n\n')}
+${commands.map(commandText).join('\n\n')}
 
 ## How things are named
 
@@ -45,6 +46,11 @@ machine: better use a key, an agent or the environment.
 \`path_style=true|false\`. The bucket must exist. Keys stand in \`AWS_ACCESS_KEY_ID\` and \`AWS_SECRET_ACCESS_KEY\` (\`AWS_SESSION_TOKEN\`, \`AWS_REGION\`,
 \`AWS_ENDPOINT_URL_S3\`), or in the URL: \`s3://ID:SECRET@bucket\`, percent-encoded; without any, what the AWS tools on the machine use. The account needs to list, get, put
 and delete objects, and to list and abort multipart uploads.
+
+**A target can be tried** with \`bastion target check TARGET\`, before the first backup or at any time: it needs the rights of a backup, stores and reads some 50 MB in a new
+directory (\`bastion_check_…\`, removed at the end, also after Ctrl-C) and touches nothing else. A folder that was not there is made, and stays, empty. For each promise it
+says \`ok\`, \`FAILED\` and why, or that the target does not claim it, and then what it means for backups that something is missing. The promises:
+[a new kind of target](../extending/a-target.md).
 
 **An artifact** is \`TARGET/JOB/RUN\`, as \`backup\` prints it; \`list\` prints \`JOB/RUN\`. \`TARGET/JOB@latest\` is the one of a job that was completed last,
 \`TARGET@latest\` the same for a target with one job. Damaged artifacts are never the latest. What stands behind the \`?\` of a TARGET may also come last:
@@ -73,7 +79,7 @@ What matches a directory counts for everything below it. An exclusion goes befor
 ## Output
 
 Results go to stdout; messages and the progress line go to stderr. The progress line appears on a terminal only. With \`--json\` stdout holds JSON
-lines and nothing else: one value for \`verify\` and \`restore\`, one for each artifact, entry or difference for \`list\`, \`ls\`, \`find\` and \`diff\`, and for
+lines and nothing else: one value for \`verify\`, \`restore\` and \`target check\`, one for each artifact, entry or difference for \`list\`, \`ls\`, \`find\` and \`diff\`, and for
 \`backup\` every event as it happens, then \`{"kind":"result",…}\`. A failure is \`{"kind":"error","code":…}\`, see [errors](errors.md); a command line that
 is refused before a command begins is told on stderr only.
 Under \`npm start\` add \`--silent\`: \`npm start --silent -- list ./backups --json\`, or npm's own lines come before.
@@ -96,6 +102,8 @@ ${markdownTable(
       code('XDG_DATA_HOME'),
       'without either, the data directory is `bastion` in here; without this too `/var/lib/bastion` for root, else `~/.local/share/bastion`',
     ],
+    [code('BASTION_WEBDAV_USERNAME'), 'the account on a WebDAV server whose URL names none'],
+    [code('BASTION_WEBDAV_PASSWORD'), 'its password'],
     [code('BASTION_SFTP_USERNAME'), 'the account on an SFTP server whose URL names none; without it, your own name here'],
     [code('BASTION_SFTP_PASSWORD'), 'its password'],
     [code('BASTION_SFTP_KEY_FILE'), 'the file of a private key it accepts'],
@@ -110,10 +118,15 @@ ${markdownTable(
 
 function commandText(command: Command): string {
   const { registeredArguments: args } = command
-  const sections = [`## ${command.name()}`, capitalized(command.description()), `\`\`\`\nbastion ${command.name()} ${command.usage()}\n\`\`\``]
+  const sections = [`## ${nameOf(command)}`, capitalized(command.description()), `\`\`\`\nbastion ${nameOf(command)} ${command.usage()}\n\`\`\``]
   if (args.length > 0) sections.push(markdownTable(['argument', 'meaning', 'default'], args.map(argumentRow)))
   if (command.options.length > 0) sections.push(markdownTable(['option', 'meaning', 'default'], command.options.map(optionRow)))
   return sections.join('\n\n')
+}
+
+/** `target check` */
+function nameOf(command: Command): string {
+  return command.parent?.parent ? `${command.parent.name()} ${command.name()}` : command.name()
 }
 
 function argumentRow(argument: Argument): string[] {
