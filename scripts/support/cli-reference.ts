@@ -8,14 +8,14 @@ const exitCodeMeanings: Record<keyof typeof exitCodes, string> = {
   failed: 'failed; for `verify` and `restore --damaged` also: damage was found; for `target check`: a promise is not kept',
   usage: 'the command line asks for something that cannot be meant; no artifact was written',
   warnings:
-    'done, but something deserves a look: `backup` stored an artifact though files changed or could not be read, `restore` left something that was in its way, `find` could not look into every artifact',
+    'done, but something deserves a look: `backup` stored an artifact though files changed or could not be read, `restore` left something that was in its way, `find` could not look into every artifact, `snapshot probe` found something that would be read live, `leases reap` could not remove a snapshot, `doctor` found a problem',
   interrupted: 'stopped by Ctrl-C, SIGTERM or SIGHUP; a backup has removed what it had stored',
 }
 
 /** docs/reference/cli.md */
 export function cliReference(): string {
   const program = createProgram(async () => {})
-  const commands = program.commands.flatMap((command) => (command.commands.length === 0 ? [command] : command.commands))
+  const commands = allCommands(program)
   return `<!-- Made by scripts/docs-reference.mjs from the program itself. Edit src/cli or scripts/support/cli-reference.ts, not this file. -->
 
 # Command line
@@ -24,7 +24,7 @@ ${program.description()}
 
 In a checkout \`bastion\` is \`npm start --\`: \`npm start -- backup ~/Documents --to ./backups\`. \`bastion help COMMAND\` shows what is below.
 
-${commands.map((command) => `- [\`${nameOf(command)}\`](#${nameOf(command).replace(' ', '-')}) ${command.description()}`).join('\n')}
+${commands.map((command) => `- [\`${nameOf(command)}\`](#${nameOf(command).replaceAll(' ', '-')}) ${command.description()}`).join('\n')}
 
 ${commands.map(commandText).join('\n\n')}
 
@@ -79,7 +79,7 @@ What matches a directory counts for everything below it. An exclusion goes befor
 ## Output
 
 Results go to stdout; messages and the progress line go to stderr. The progress line appears on a terminal only. With \`--json\` stdout holds JSON
-lines and nothing else: one value for \`verify\`, \`restore\` and \`target check\`, one for each artifact, entry or difference for \`list\`, \`ls\`, \`find\` and \`diff\`, and for
+lines and nothing else: one value for \`verify\`, \`restore\` and \`target check\`, one for each artifact, entry, difference, place, lease or finding for \`list\`, \`ls\`, \`find\`, \`diff\`, \`snapshot probe\`, \`leases\` and \`doctor\`, and for
 \`backup\` every event as it happens, then \`{"kind":"result",…}\`. A failure is \`{"kind":"error","code":…}\`, see [errors](errors.md); a command line that
 is refused before a command begins is told on stderr only.
 Under \`npm start\` add \`--silent\`: \`npm start --silent -- list ./backups --json\`, or npm's own lines come before.
@@ -110,10 +110,22 @@ ${markdownTable(
     [code('BASTION_SFTP_KEY_PASSPHRASE'), 'the passphrase of that file'],
     [code('BASTION_SFTP_HOST_KEY'), 'fingerprint of the host key of the server, `SHA256:…`; several have commas between them'],
     [code('SSH_AUTH_SOCK'), 'the socket of an SSH agent that holds the key'],
+    [code('BASTION_SNAPSHOT_ROOTS'), 'directories of which source snapshots may be made, with `:` between them, beside those of `--snapshot-root`'],
+    [code('BASTION_SNAPSHOT_PROVIDERS'), 'the providers that may be used, with `,` between them; all when it is not set'],
     [code('NO_COLOR'), 'no colours'],
   ],
 )}
 `
+}
+
+/** Those that do something: `snapshot` only holds `snapshot probe`. */
+export function allCommands(program: Command): Command[] {
+  return program.commands.flatMap((command) => (command.commands.length === 0 ? [command] : allCommands(command)))
+}
+
+export function nameOf(command: Command): string {
+  const isTop = (command.parent?.parent ?? null) === null
+  return isTop ? command.name() : `${nameOf(command.parent!)} ${command.name()}`
 }
 
 function commandText(command: Command): string {
@@ -122,11 +134,6 @@ function commandText(command: Command): string {
   if (args.length > 0) sections.push(markdownTable(['argument', 'meaning', 'default'], args.map(argumentRow)))
   if (command.options.length > 0) sections.push(markdownTable(['option', 'meaning', 'default'], command.options.map(optionRow)))
   return sections.join('\n\n')
-}
-
-/** `target check` */
-function nameOf(command: Command): string {
-  return command.parent?.parent ? `${command.parent.name()} ${command.name()}` : command.name()
 }
 
 function argumentRow(argument: Argument): string[] {

@@ -9,6 +9,7 @@ export const targetCapabilities = {
   streaming_put: 'Storing needs memory for a piece of an object, not for all of it.',
   holds_pieces: 'Storing meets passing failures by itself, with memory for a few pieces; elsewhere a part is kept until it is stored.',
   conditional_put: 'Of two writers of one name exactly one wins.',
+  real_tree: 'Directories and links are kept as such: a raw_tree_v1 artifact can be looked at without any tool.',
   on_this_machine: 'It is a folder of the machine that runs the backup, and lost together with it unless it is another disk.',
 } as const
 export type TargetCapability = keyof typeof targetCapabilities
@@ -34,7 +35,7 @@ const localDirectory = describeTarget({
       example: '/srv/backups',
     },
   },
-  capabilities: ['atomic_put', 'durable_put', 'range_reads', 'streaming_put', 'holds_pieces', 'conditional_put', 'on_this_machine'],
+  capabilities: ['atomic_put', 'durable_put', 'range_reads', 'streaming_put', 'holds_pieces', 'conditional_put', 'real_tree', 'on_this_machine'],
 })
 
 const webdav = describeTarget({

@@ -19,6 +19,7 @@ import type { PackReport } from '../../src/engine/pipeline/source-packer.ts'
 import { createProgressMeter } from '../../src/engine/progress-meter.ts'
 import { restore, type RestoreReport, type RestoreRequest } from '../../src/engine/restore.ts'
 import { selectEntries } from '../../src/engine/selection.ts'
+import type { SnapshotServices } from '../../src/engine/snapshots/snapshot-services.ts'
 import { prepareFilesystemSource } from '../../src/engine/sources/filesystem/filesystem-source.ts'
 import type { PreparedSource } from '../../src/engine/sources/source.ts'
 import { storeJson } from '../../src/engine/store-object.ts'
@@ -38,6 +39,9 @@ export interface BackupOptions {
   spec?: Partial<FilesystemSource>
   pipeline?: Partial<PipelineSpec>
   ownDirectories?: readonly string[]
+  snapshots?: SnapshotServices
+  /** where the run has its own directory; absent: where temporary files go */
+  dataDirectory?: string
   signal?: AbortSignal
   onEvent?: (event: RunEvent) => void
 }
@@ -54,7 +58,7 @@ export const smallPipeline = { frame_bytes: 64 * 1024, part_size_bytes: 1024 * 1
 
 /** A backup in this process with the smallest frames and parts, reading live. @throws what `backup` throws */
 export async function runBackup(options: BackupOptions): Promise<BackupRun> {
-  await using runDirectory = await temporaryFolder()
+  await using runDirectory = await temporaryFolder(options.dataDirectory)
   const ref = newRef()
   const events: RunEvent[] = []
   const outcome = await backup(
@@ -80,6 +84,7 @@ export async function runBackup(options: BackupOptions): Promise<BackupRun> {
       producer: 'bastion/test',
       runDirectory: runDirectory.path,
       ownDirectories: options.ownDirectories ?? [],
+      ...(options.snapshots === undefined ? {} : { snapshots: options.snapshots }),
       emit: (event) => {
         events.push(event)
         options.onEvent?.(event)

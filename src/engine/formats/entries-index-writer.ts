@@ -16,8 +16,8 @@ export interface IndexWriter extends AsyncDisposable {
    * @throws Error otherwise, and when the line is longer than 1 MiB: that is our bug
    */
   add(path: BytePath, open: Uint8Array, at: MemberPlace): void
-  /** The lines added so far, in order. Nothing may be added while it is read. */
-  scan(): Generator<string>
+  /** The lines added so far, in order or the last one first. Nothing may be added while it is read. */
+  scan(options?: { reverse?: boolean }): Generator<string>
   /**
    * The index as it is stored, before age. Ends the adding; can be read more than once, the same each time.
    * @param replacements lines to stand in place of those added for the same paths; null leaves the path out
@@ -90,9 +90,14 @@ export function createIndexWriter(options: { spillDirectory: string; memoryLimit
       lastPath = path
       count = added += 1
     },
-    *scan() {
-      for (let number = 0; number < spill.count; number++) yield* linesOf(number)
-      if (frameEnd > 0) yield* linesIn(frame.subarray(0, frameEnd))
+    *scan({ reverse = false } = {}) {
+      const open = frameEnd > 0 ? linesIn(frame.subarray(0, frameEnd)) : []
+      if (reverse) yield* open.toReversed()
+      for (let i = 0; i < spill.count; i++) {
+        if (reverse) yield* linesOf(spill.count - 1 - i).toReversed()
+        else yield* linesOf(i)
+      }
+      if (!reverse) yield* open
     },
     finish(header, replacements) {
       if (finished) throw new Error('the entries index is finished')

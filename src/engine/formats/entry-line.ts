@@ -19,7 +19,7 @@ export interface EntryFields {
   target?: BytePath
   device?: { type: 'block' | 'char'; major: number; minor: number }
   /** where a target keeps what it cannot hold under its own name */
-  object?: string
+  object?: string | undefined
   xattrs?: ReadonlyArray<readonly [name: string, value: Uint8Array]> | undefined
   /** stored without its holes */
   sparse?: boolean | object

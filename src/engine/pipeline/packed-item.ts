@@ -1,15 +1,15 @@
 import type { ConsistencyFinding } from '../../core/consistency.ts'
-import type { Grade } from '../../core/grade.ts'
+import type { FrozenGrade, Grade } from '../../core/grade.ts'
 import { pathText } from '../../lib/byte-path.ts'
 import type { FileFields } from './entry-metadata.ts'
 import type { PackedItem, PackItem } from './pack-protocol.ts'
 
 /** What the `sizeBytes` stored of a file are worth, by what happened while they were read; fewer read than stored means filled up with zeros. */
-export function gradeOf(frozen: boolean, finding: ConsistencyFinding | null, sizeBytes: number, readBytes: number): Grade {
+export function gradeOf(frozen: FrozenGrade | undefined, finding: ConsistencyFinding | null, sizeBytes: number, readBytes: number): Grade {
   const foundBytes = Math.max(finding?.sample.before?.size_bytes ?? 0, finding?.sample.after?.size_bytes ?? 0)
   if (readBytes < sizeBytes || (finding?.verdict === 'changed' && foundBytes > sizeBytes)) return 'torn'
   if (finding !== null) return 'changed'
-  return frozen ? 'atomic_volume' : 'stable'
+  return frozen ?? 'stable'
 }
 
 /** @param fields all that is said of it, its grade too · `lineBytes` of its index line · `contentBytes` read of it, holes left out */

@@ -131,7 +131,7 @@ export function createSourcePacker(options: {
     const item: PackItem = { path: entry.path, kind: entry.kind, sizeBytes: entry.sizeBytes }
     if (entry.physical !== `/${entry.path}`) item.physical = entry.physical
     if (entry.followed) item.followed = true
-    if (entry.frozen) item.frozen = true
+    if (entry.frozen !== false) item.frozen = entry.frozen
     return item
   }
 

@@ -1,5 +1,5 @@
 import { mapBody } from './map-body.ts'
-import { passOn } from './pass-on.ts'
+import { passOn, treeByPuts } from './pass-on.ts'
 import type { ObjectEntry, Target } from './target.ts'
 
 export const targetMethods = ['put', 'get', 'stat', 'list', 'remove', 'removeTree', 'flush'] as const
@@ -35,6 +35,7 @@ export function createCountingTarget(inner: Target): Target & { readonly counts:
   const { flush } = inner
   return {
     ...passOn(inner),
+    ...treeByPuts(inner),
     async put(key, body, options) {
       const count = countRequest('put', key)
       if (!(body instanceof Uint8Array)) {

@@ -2,6 +2,7 @@ import { BastionError, type ErrorCode } from '../../core/errors.ts'
 import { cancellationOf, throwIfCanceled } from './cancellation.ts'
 import type { TargetMethod } from './counting-target.ts'
 import { mapBody } from './map-body.ts'
+import { treeByPuts } from './pass-on.ts'
 import type { ObjectEntry, ObjectStat, Target } from './target.ts'
 
 export type Fault =
@@ -159,6 +160,7 @@ export function createFaultyTarget(inner: Target, options: FaultyOptions): Targe
     remove: (key) => around('remove', key, undefined, () => inner.remove(key)),
     removeTree: (prefix) => around('removeTree', prefix, undefined, () => inner.removeTree(prefix)),
     ...(inner.flush && { flush: (prefix: string) => around('flush', prefix, undefined, () => inner.flush!(prefix)) }),
+    ...treeByPuts(inner),
     close: () => inner.close(),
   }
 }

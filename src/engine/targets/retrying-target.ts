@@ -11,6 +11,7 @@ import {
   type PutResult,
   type Replayable,
   type Target,
+  type TargetTree,
 } from './target.ts'
 
 /**
@@ -126,6 +127,17 @@ export function createRetryingTarget(inner: Target, options: RetryingOptions): T
     }
   }
 
+  function retriedTree(tree: TargetTree): TargetTree {
+    const { openDirectory } = tree
+    return {
+      makeDirectory: (key) => retries.run(`make ${key}`, undefined, () => tree.makeDirectory(key)),
+      symlink: (key, to) => retries.run(`make ${key}`, undefined, () => tree.symlink(key, to)),
+      link: (key, existing) => retries.run(`make ${key}`, undefined, () => tree.link(key, existing)),
+      setMetadata: (key, metadata) => retries.run(`describe ${key}`, undefined, () => tree.setMetadata(key, metadata)),
+      ...(openDirectory && { openDirectory: (prefix: string) => retries.run(`open ${prefix}`, undefined, () => openDirectory(prefix)) }),
+    }
+  }
+
   return {
     ...passOn(inner),
     put,
@@ -134,6 +146,7 @@ export function createRetryingTarget(inner: Target, options: RetryingOptions): T
     stat: (key) => retries.run(`stat ${key}`, undefined, () => inner.stat(key)),
     remove: (key) => retries.run(`remove ${key}`, undefined, () => inner.remove(key)),
     removeTree: (prefix) => retries.run(`remove ${prefix}`, undefined, () => inner.removeTree(prefix)),
+    ...(inner.tree && { tree: retriedTree(inner.tree) }),
     ...(inner.flush && { flush: (prefix: string) => retries.run(`flush ${prefix}`, undefined, () => inner.flush!(prefix)) }),
   }
 }

@@ -1,3 +1,6 @@
+import type { BytePath } from '../../lib/byte-path.ts'
+import type { NameRules } from './name-rules.ts'
+
 /**
  * A place that keeps artifacts. Keys are forward-slash paths without a leading slash; a target never interprets them.
  *
@@ -50,6 +53,9 @@ export interface Target {
   /** Makes everything put so far below `prefix` durable (syncfs). Absent: put is durable already, or the place cannot say. */
   flush?(prefix: string): Promise<void>
 
+  /** There exactly where `features.realTree` is. */
+  readonly tree?: TargetTree
+
   /** Ends connections; the target is not used afterwards. */
   close(): Promise<void>
 }
@@ -77,8 +83,44 @@ export interface TargetFeatures {
   readonly holdsPieces?: true
   /** `put` with `ifAbsent` is decided by the place itself, without a race. */
   readonly conditionalPut?: true
+  /** A file, a directory and a link can stand there as what they are: `tree` makes them. */
+  readonly realTree?: true
+  /** Which keys it gives back as they were put; absent: only the safest, see {@link safestNames}. */
+  readonly names?: NameRules
   /** Absolute path of the objects where they are on this machine's own disk: left out of every source. May not exist yet. */
   readonly localRoot?: string
+}
+
+/**
+ * What a place can hold beside objects, so that an artifact can be looked at and copied without any tool. Keys are those of objects, directories on the way are made.
+ * What the place cannot hold is answered by `false`, and nothing is there then: the caller has it elsewhere too. Nothing here is durable before `flush`.
+ * `list`, `get` and `stat` never follow a link; `removeTree` takes all of it, whatever its modes.
+ */
+export interface TargetTree {
+  /** An empty directory; true also when it is there. */
+  makeDirectory(key: string): Promise<boolean>
+  /** @param to where it points, as it is */
+  symlink(key: string, to: BytePath): Promise<boolean>
+  /** One more name of an object; false when the name is taken. */
+  link(key: string, existing: string): Promise<boolean>
+  /** Of an object, a directory or a link; what the place does not keep of it is passed over. @returns whether it is there */
+  setMetadata(key: string, metadata: TreeMetadata): Promise<boolean>
+  /**
+   * An open handle of the directory `prefix`, which is made, for file calls of this process and its threads: what they make below it are the objects. Only where
+   * objects are files on this machine, and where nobody between has to see their bytes.
+   */
+  openDirectory?(prefix: string): Promise<{ readonly fd: number } & AsyncDisposable>
+}
+
+export interface TreeMetadata {
+  /** st_mode */
+  mode: number
+  /** where the process may give files away */
+  uid: number
+  gid: number
+  mtimeNs: bigint
+  /** as far as the place can keep them */
+  xattrs?: ReadonlyArray<readonly [name: string, value: Uint8Array]> | undefined
 }
 
 export interface PutOptions {

@@ -1,6 +1,6 @@
 import { throwIfCanceled } from './cancellation.ts'
 import { mapBody } from './map-body.ts'
-import { passOn } from './pass-on.ts'
+import { passOn, treeByPuts } from './pass-on.ts'
 import type { Target } from './target.ts'
 import type { TokenBucket } from './token-bucket.ts'
 
@@ -15,6 +15,7 @@ export function createThrottledTarget(inner: Target, limits: ThrottledOptions): 
   const { put: putBucket, get: getBucket } = limits
   return {
     ...passOn(inner),
+    ...(putBucket === undefined ? {} : treeByPuts(inner)),
     async put(key, body, options = {}) {
       if (putBucket === undefined) return await inner.put(key, body, options)
       const sizeBytes = options.sizeBytes ?? (body instanceof Uint8Array ? body.length : undefined)
