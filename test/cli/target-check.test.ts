@@ -35,7 +35,7 @@ describe('target check', () => {
       ok: true,
       cases: expect.arrayContaining([{ name: 'an object may be empty', status: 'ok' }]) as unknown,
     })
-    expect(report['advice']).toMatchObject([{ feature: 'durable_put' }, { feature: 'streaming_put' }])
+    expect(report['advice']).toMatchObject([{ feature: 'durable_put' }, { feature: 'streaming_put' }, { feature: 'real_tree' }])
   })
 
   test('of another target than the one known there is refused, and nothing is written', async () => {

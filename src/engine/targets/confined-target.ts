@@ -36,9 +36,12 @@ export function confinedTarget(inner: Target, prefix: string, signal: AbortSigna
     return { ...options!, signal: options?.signal === undefined ? signal : AbortSignal.any([options.signal, signal]) }
   }
 
+  // What makes directories and links is not offered.
+  const { realTree: _realTree, ...features } = inner.features
+
   return {
     label: inner.label,
-    features: inner.features,
+    features,
     put: (key, body, options) => change(key, () => inner.put(key, body, bound(options))),
     get: (key, options) => inner.get(key, bound(options)),
     stat: (key) => inner.stat(key),

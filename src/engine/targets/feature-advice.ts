@@ -1,6 +1,7 @@
 import type { TargetFeatures } from './target.ts'
 
-export type MissingFeature = Exclude<keyof TargetFeatures, 'localRoot'>
+/** Where the objects are and which names they may have is told of a target, and is nothing to lack. */
+export type MissingFeature = Exclude<keyof TargetFeatures, 'localRoot' | 'names'>
 
 /** What it means for backups that a target lacks something, and what to do. */
 const meanings: Readonly<Record<MissingFeature, string>> = {
@@ -11,6 +12,8 @@ const meanings: Readonly<Record<MissingFeature, string>> = {
   rangeReads: 'A part of an object cannot be read alone, so one file costs the fetch of much more. Make parts small: backup --part-size.',
   streamingPut: 'An object is kept in memory while it is stored. Make parts small: backup --part-size.',
   holdsPieces: 'A part is kept in memory until it is stored, so that it can be sent again: parts have at most 64 MiB here (backup --part-size).',
+  realTree:
+    'A browsable backup (raw_tree_v1) shows the contents of files there. Links, owners and modes are in its index only, from which a restore makes them.',
   conditionalPut:
     'Two machines that use the target for the very first time at the same moment may not notice each other. Let the first backup end before another begins.',
 }

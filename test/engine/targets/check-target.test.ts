@@ -72,7 +72,7 @@ describe('a check', () => {
     const { ok, cases, advice } = await checkTarget(target, { signal })
     expect(ok).toBe(true)
     expect(cases).toContainEqual({ name: 'a range is read as asked, and ends with the object', status: 'not_claimed', needs: ['rangeReads'] })
-    expect(advice.map(({ feature }) => feature)).toEqual(['atomicPut', 'rangeReads', 'streamingPut', 'holdsPieces', 'conditionalPut'])
+    expect(advice.map(({ feature }) => feature)).toEqual(['atomicPut', 'rangeReads', 'streamingPut', 'holdsPieces', 'realTree', 'conditionalPut'])
     for (const { meaning } of advice) expect(meaning).toMatch(/\.$/)
   })
 
