@@ -253,7 +253,8 @@ export function disturbedTarget(inner: Target, onChunk: (chunkNumber: number) =>
   }
   return {
     ...inner,
-    put: (key, body, options) => inner.put(key, key.includes('/payload.part') && !(body instanceof Uint8Array) ? watched(body) : body, options),
+    put: (key, body, options) =>
+      inner.put(key, /\/(payload\.part|data\/)/.test(key) && !(body instanceof Uint8Array) ? watched(body) : body, options),
   }
 }
 
@@ -281,7 +282,11 @@ export async function objectOf(target: Target, key: string): Promise<Buffer> {
 export async function exportRun({ target, ref }: StoredRun, folder: string): Promise<string> {
   mkdirSync(folder, { recursive: true })
   const prefix = runPrefix(ref.jobId, ref.runId)
-  for (const [key, bytes] of await objectsOf(target, prefix)) writeFileSync(path.join(folder, key.slice(prefix.length + 1)), bytes)
+  for (const [key, bytes] of await objectsOf(target, prefix)) {
+    const file = path.join(folder, key.slice(prefix.length + 1))
+    mkdirSync(path.dirname(file), { recursive: true })
+    writeFileSync(file, bytes)
+  }
   return folder
 }
 
@@ -302,6 +307,25 @@ export function stockRestore(folder: string, into: string, options: { identity?:
   const keyFile = path.join(folder, 'key.txt')
   if (options.identity !== undefined) writeFileSync(keyFile, `${options.identity}\n`, { mode: 0o600 })
   runStock(command.replaceAll('BACKUP', '"$BACKUP"').replaceAll('key.txt', '"$KEY"'), { cwd: into, env: { BACKUP: folder, KEY: keyFile } })
+}
+
+/** The same of a raw tree: the copy, and then what its RESTORE.md says a copy does not bring. */
+export function stockRestoreTree(folder: string, into: string): void {
+  stockRestore(folder, into)
+  completeTree(folder, into)
+}
+
+/** The second command of a raw tree's RESTORE.md, which brings everything where nothing was copied before. */
+export function completeTree(folder: string, into: string): void {
+  mkdirSync(into, { recursive: true })
+  const notes = readFileSync(path.join(folder, objectNames.restoreNotes), 'utf8')
+  const command = /## What a copy does not bring[^]*?```\n([^]*?)\n```/.exec(notes)?.[1]
+  if (command === undefined) throw new Error('RESTORE.md has no command for what a copy does not bring')
+  // The Python of the system: every user may run it.
+  runStock(command.replaceAll('BACKUP/', '"$BACKUP"/').replace('BACKUP=BACKUP', 'BACKUP="$BACKUP"').replace('python3', '/usr/bin/python3'), {
+    cwd: into,
+    env: { BACKUP: folder },
+  })
 }
 
 /** Runs a line of shell, every command of its pipes counted. @throws Error with what it said when it fails or complains */

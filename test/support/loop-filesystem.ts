@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 
 const exec = promisify(execFile)
 
-type LoopKind = 'btrfs' | 'xfs'
+type LoopKind = 'btrfs' | 'xfs' | 'ext4'
 
 /** A filesystem in a file, mounted below the folder of the test run: what a test does not undo, the end of the run does. */
 export interface LoopFilesystem extends AsyncDisposable {
@@ -36,7 +36,7 @@ export async function loopFilesystem(
   await mkdir(mountPoint)
   await using file = await open(image, 'wx')
   await file.truncate(options.sizeBytes ?? (kind === 'xfs' ? 320 : 256) * 2 ** 20)
-  await exec(`/usr/sbin/mkfs.${kind}`, ['-f', '-q', ...(options.make ?? []), image])
+  await exec(`/usr/sbin/mkfs.${kind}`, [kind === 'ext4' ? '-F' : '-f', '-q', ...(options.make ?? []), image])
   const device = (await exec('losetup', ['--find', '--show', image])).stdout.trim()
   let isMounted = false
   const filesystem: LoopFilesystem = {

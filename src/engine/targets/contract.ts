@@ -487,6 +487,95 @@ export const targetContract: readonly TargetContractCase[] = [
     )
   }),
 
+  promise(
+    'a directory can be made and stays empty, and once more is no error',
+    async (target, at, prefix) => {
+      const tree = target.tree!
+      same(await tree.makeDirectory(at('made/empty')), true, 'making it')
+      same(await tree.makeDirectory(at('made/empty')), true, 'making it again')
+      same((await listed(target, at('made')))[0]?.kind, 'directory', 'the kind of what was made')
+      sameKeys(await listed(target, prefix, { recursive: true }), [])
+      await target.put(at('made/empty/object'), someBytes(3, 40))
+      sameBytes(await read(target, at('made/empty/object')), someBytes(3, 40))
+    },
+    ['realTree'],
+  ),
+
+  promise(
+    'a symbolic link is kept and never followed, whatever it leads to',
+    async (target, at, prefix) => {
+      const tree = target.tree!
+      await target.put(at('inside/object'), someBytes(7, 41))
+      for (const [name, to] of [
+        ['to-object', 'inside/object'],
+        ['to-directory', 'inside'],
+        ['to-nowhere', '../../../../etc/passwd'],
+        ['not-text', '\xff'],
+      ] as const) {
+        same(await tree.symlink(at(name), to), true, `making ${name}`)
+        same(await tree.symlink(at(name), to), false, `making ${name} where it is`)
+      }
+      sameKeys(await listed(target, prefix, { recursive: true }), [at('inside/object')])
+      for (const name of ['to-object', 'to-nowhere', 'to-directory/object']) {
+        await rejects(target.get(at(name)), 'target_rejected')
+        await rejects(target.put(at(`${name}/below`), someBytes(1, 42)), 'target_rejected')
+      }
+      same((await target.removeTree(at('inside'))).objects, 1, 'the objects removed')
+      await target.removeTree(prefix)
+      sameKeys(await listed(target, prefix), [])
+    },
+    ['realTree'],
+  ),
+
+  promise(
+    'a link is one more name of an object, and takes no other one',
+    async (target, at) => {
+      const tree = target.tree!
+      await target.put(at('object'), someBytes(100, 43))
+      await target.put(at('taken'), someBytes(1, 44))
+      same(await tree.link(at('deep/er/name'), at('object')), true, 'making it')
+      same(await tree.link(at('taken'), at('object')), false, 'making it where something is')
+      sameBytes(await read(target, at('taken')), someBytes(1, 44))
+      await target.remove(at('object'))
+      sameBytes(await read(target, at('deep/er/name')), someBytes(100, 43))
+    },
+    ['realTree'],
+  ),
+
+  promise(
+    'metadata is taken for what is there, and told where nothing is',
+    async (target, at, prefix) => {
+      const tree = target.tree!
+      const metadata = { mode: 0o100500, uid: 0, gid: 0, mtimeNs: 1_000_000_000_000_000_001n }
+      await target.put(at('directory/object'), someBytes(10, 45))
+      await tree.symlink(at('link'), 'nowhere')
+      for (const name of ['directory/object', 'directory', 'link']) same(await tree.setMetadata(at(name), metadata), true, name)
+      same(await tree.setMetadata(at('absent'), metadata), false, 'absent')
+      same(await tree.setMetadata(at('absent/deeper'), metadata), false, 'absent/deeper')
+      const stat = await target.stat(at('directory/object'))
+      check(stat?.modifiedMs === undefined || Math.round(stat.modifiedMs) === 1_000_000_000_000, 'its time is the one that was set')
+      // Nobody may write to the directory now.
+      same((await target.removeTree(at('directory'))).objects, 1, 'the objects removed')
+      sameKeys(await listed(target, prefix), [])
+    },
+    ['realTree'],
+  ),
+
+  promise(
+    'keys of a tree that lead elsewhere are refused',
+    async (target, at) => {
+      const tree = target.tree!
+      for (const key of ['', '..', at('../out'), at('/x'), '/etc']) {
+        await rejects(tree.makeDirectory(key), 'invalid_spec')
+        await rejects(tree.symlink(key, 'x'), 'invalid_spec')
+        await rejects(tree.link(key, at('object')), 'invalid_spec')
+        await rejects(tree.link(at('name'), key), 'invalid_spec')
+        await rejects(tree.setMetadata(key, { mode: 0, uid: 0, gid: 0, mtimeNs: 0n }), 'invalid_spec')
+      }
+    },
+    ['realTree'],
+  ),
+
   promise('flush, where there is one, succeeds on what was put and on nothing', async (target, at) => {
     await target.flush?.(at('absent'))
     await target.put(at('directory/object'), someBytes(1, 37))

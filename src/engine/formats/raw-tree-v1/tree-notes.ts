@@ -43,6 +43,7 @@ def make(line, path):
 lines = [line for line in map(json.loads, sys.stdin) if "path" in line and line["kind"] != "socket"]
 for line in lines:
     path = name(line, "path")
+    if line["kind"] == "hardlink" and os.path.lexists(path) and not os.path.samefile(path, name(line, "target")): os.remove(path)
     if not os.path.lexists(path): make(line, path)
 for line in reversed(lines):
     path, link = name(line, "path"), line["kind"] == "symlink"

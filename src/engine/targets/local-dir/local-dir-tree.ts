@@ -4,7 +4,7 @@ import { type BytePath, toBytePath } from '../../../lib/byte-path.ts'
 import type { TargetTree } from '../target.ts'
 import { keySegments, prefixSegments } from '../target-key.ts'
 import type { DurableDirectories } from './durable-directories.ts'
-import { localDirError } from './local-dir-error.ts'
+import { hasErrno, localDirError } from './local-dir-error.ts'
 import { createLocalTree, type LocalTree } from './local-tree.ts'
 
 const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY
@@ -13,27 +13,37 @@ const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY
 export function createLocalDirTree(root: string, directories: DurableDirectories): TargetTree & { isUsed(): boolean } {
   let isUsed = false
 
-  async function below(key: string, work: (tree: LocalTree, path: BytePath) => boolean): Promise<boolean> {
+  /** As an object is put: only where the root is still what it was. */
+  async function make(key: string, work: (tree: LocalTree, path: BytePath) => boolean): Promise<boolean> {
     const segments = keySegments(key)
     isUsed = true
     try {
-      // As for an object: only where the root is still what it was.
       await directories.make(segments.slice(0, -1))
+    } catch (error) {
+      throw localDirError(error, `Cannot make "${key}" in ${root}`)
+    }
+    return await below(key, work)
+  }
+
+  async function below(key: string, work: (tree: LocalTree, path: BytePath) => boolean): Promise<boolean> {
+    keySegments(key)
+    try {
       await using handle = await open(root, directoryFlags)
       using tree = createLocalTree(handle.fd, root)
       return work(tree, toBytePath(key))
     } catch (error) {
+      if (hasErrno(error, 'ENOENT')) return false
       throw localDirError(error, `Cannot make "${key}" in ${root}`)
     }
   }
 
   return {
     isUsed: () => isUsed,
-    makeDirectory: (key) => below(key, (tree, path) => tree.makeDirectory(path)),
-    symlink: (key, to) => below(key, (tree, path) => tree.makeSymlink(path, to)),
-    link(key, existing) {
+    makeDirectory: (key) => make(key, (tree, path) => tree.makeDirectory(path)),
+    symlink: (key, to) => make(key, (tree, path) => tree.makeSymlink(path, to)),
+    async link(key, existing) {
       keySegments(existing)
-      return below(key, (tree, path) => tree.makeLink(path, toBytePath(existing), false))
+      return await make(key, (tree, path) => tree.makeLink(path, toBytePath(existing), false))
     },
     setMetadata: (key, metadata) => below(key, (tree, path) => tree.describe(path, metadata)),
     async openDirectory(prefix) {
