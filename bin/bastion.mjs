@@ -1,12 +1,12 @@
 #!/usr/bin/env node
-// Runs dist/cli/main.js on a Node that can: this one, or the bundled one. Must itself run on any Node since 18.
+// Runs dist/main.js on a Node that can: this one, or the bundled one. Must itself run on any Node since 18.
 import { existsSync, readFileSync } from 'node:fs'
 import module from 'node:module'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { isModern, modernNode } from './modern-node.mjs'
 
-const main = new URL('../dist/cli/main.js', import.meta.url)
+const main = new URL('../dist/main.js', import.meta.url)
 
 if (!existsSync(main))
   fail(`bastion: ${fileURLToPath(main)} is missing. In a checkout, "npm start -- --help" builds it; in a package, install it again.`)

@@ -18,7 +18,8 @@ const environment = { ...toolEnvironment(), ...color }
 const tool = (command, ...args) => ({ command: [command, ...args].join(' '), check: () => run(command, args, { env: environment }) })
 
 const checks = [
-  { name: 'build', command: 'tsc -b', check: () => withLock(build) },
+  { name: 'build', command: 'npm run build', check: () => withLock(build) },
+  { name: 'types', ...tool('tsc', '-b') },
   { name: 'types of tests', ...tool('tsc', '-p', 'test') },
   { name: 'types of scripts', ...tool('tsc', '-p', 'scripts') },
   { name: 'lint', ...tool('oxlint') },

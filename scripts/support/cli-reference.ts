@@ -31,10 +31,25 @@ ${commands.map(commandText).join('\n\n')}
 ## How things are named
 
 **A target** is the folder or URL that keeps artifacts: \`/backups\`, \`./backups\`, \`file:///backups\`. \`memory:\` forgets everything at the end of the
-process and is for trying things out. \`webdav+https://\`, \`webdav+http://\`, \`s3://\` and \`sftp://\` are refused as \`unsupported\`: they are not there yet.
+process and is for trying things out.
+
+**A WebDAV target** is \`webdav+https://host/dir\` (or \`webdav+http://\`, which anybody on the way can read). Its account stands in \`BASTION_WEBDAV_USERNAME\` and
+\`BASTION_WEBDAV_PASSWORD\`, or in the URL: \`webdav+https://user:password@host/dir\`, percent-encoded. The server must allow PUT, MKCOL, MOVE, DELETE and PROPFIND. A
+certificate that a CA of your own has signed is trusted when the file \`NODE_EXTRA_CA_CERTS\` names holds that CA.
+
+**An SFTP server** is \`sftp://user@host:port/srv/backups\`, or \`sftp://user@host/~/backups\` from where the account starts. It is known by its host key, whose
+fingerprint (\`SHA256:…\`) is pinned with \`?host_key=\` behind the folder or in \`BASTION_SFTP_HOST_KEY\`; without one, or when the server shows another, nothing
+is sent and the error tells the fingerprint seen. \`?timeout_s=\` says how long it may be silent. A password in a URL can be seen by other users of this
+machine: better use a key, an agent or the environment.
+
+**An S3 target** is \`s3://bucket/prefix\`, at Amazon S3 or with \`?endpoint=https://host\` at any store that speaks its protocol; also \`region=…\` and
+\`path_style=true|false\`. The bucket must exist. Keys stand in \`AWS_ACCESS_KEY_ID\` and \`AWS_SECRET_ACCESS_KEY\` (\`AWS_SESSION_TOKEN\`, \`AWS_REGION\`,
+\`AWS_ENDPOINT_URL_S3\`), or in the URL: \`s3://ID:SECRET@bucket\`, percent-encoded; without any, what the AWS tools on the machine use. The account needs to list, get, put
+and delete objects, and to list and abort multipart uploads.
 
 **An artifact** is \`TARGET/JOB/RUN\`, as \`backup\` prints it; \`list\` prints \`JOB/RUN\`. \`TARGET/JOB@latest\` is the one of a job that was completed last,
-\`TARGET@latest\` the same for a target with one job. Damaged artifacts are never the latest.
+\`TARGET@latest\` the same for a target with one job. Damaged artifacts are never the latest. What stands behind the \`?\` of a TARGET may also come last:
+\`s3://bucket/prefix/JOB/RUN?endpoint=…\`.
 
 **A relative path** is meant from where you stand, also under \`npm start\` (npm tells it in \`INIT_CWD\`).
 
@@ -84,6 +99,12 @@ ${markdownTable(
     ],
     [code('BASTION_SNAPSHOT_ROOTS'), 'directories of which source snapshots may be made, with `:` between them, beside those of `--snapshot-root`'],
     [code('BASTION_SNAPSHOT_PROVIDERS'), 'the providers that may be used, with `,` between them; all when it is not set'],
+    [code('BASTION_SFTP_USERNAME'), 'the account on an SFTP server whose URL names none; without it, your own name here'],
+    [code('BASTION_SFTP_PASSWORD'), 'its password'],
+    [code('BASTION_SFTP_KEY_FILE'), 'the file of a private key it accepts'],
+    [code('BASTION_SFTP_KEY_PASSPHRASE'), 'the passphrase of that file'],
+    [code('BASTION_SFTP_HOST_KEY'), 'fingerprint of the host key of the server, `SHA256:…`; several have commas between them'],
+    [code('SSH_AUTH_SOCK'), 'the socket of an SSH agent that holds the key'],
     [code('NO_COLOR'), 'no colours'],
   ],
 )}

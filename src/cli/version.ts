@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
 
-const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+const isBundled = import.meta.url.endsWith('.js')
+const manifest = JSON.parse(readFileSync(new URL(isBundled ? '../package.json' : '../../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
 
 export const version = manifest.version
 /** As manifests name who wrote them. */

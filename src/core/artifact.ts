@@ -7,6 +7,10 @@ export const formatVersion = 1
 /** Names of the objects of an artifact, below `<prefix>/<job_id>/<run_id>/`. See docs/design/artifact-format.md. */
 export const objectNames = {
   run: 'run.json',
+  /** raw_tree_v1: files under their own paths */
+  tree: 'data',
+  /** raw_tree_v1: files whose paths the target cannot hold */
+  odd: 'odd',
   index: 'entries.jsonl.zst',
   encryptedIndex: 'entries.jsonl.zst.age',
   manifest: 'manifest.json',

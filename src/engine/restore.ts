@@ -3,14 +3,13 @@ import { BastionError } from '../core/errors.ts'
 import type { Progress } from '../core/run-event.ts'
 import type { Clock } from '../core/clock.ts'
 import { pathText } from '../lib/byte-path.ts'
-import type { IndexedEntry } from './formats/entries-index-reader.ts'
 import type { Artifact } from './open-artifact.ts'
 import { createDestination, type Destination } from './restoring/destination.ts'
-import { createEntryExtractor, createExtractPool } from './restoring/extract-entries.ts'
 import { extractItemOf } from './restoring/extract-item.ts'
-import type { ConflictPolicy, ExtractItem, ExtractOutcome } from './restoring/extract-protocol.ts'
+import type { ConflictPolicy, ExtractItem, ExtractOutcome, MetadataNote } from './restoring/extract-protocol.ts'
 import { failureOutcome } from './restoring/failure-outcome.ts'
 import { createLinkPlan } from './restoring/link-plan.ts'
+import { openExtractor } from './restoring/open-extractor.ts'
 import { createEntryPlacer, type EntryPlacer } from './restoring/place-entry.ts'
 import type { Selection } from './selection.ts'
 
@@ -38,7 +37,7 @@ export interface RestoreReport {
   failed: { total: number; sample: string[] }
   damaged: { total: number; sample: string[] }
   /** entries whose content is back but not all of their metadata */
-  metadata: { owner: number; mode: number; mtime: number; owners_restored: boolean }
+  metadata: Record<MetadataNote, number> & { owners_restored: boolean }
 }
 
 const maxSamples = 50
@@ -54,11 +53,9 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
   const owners = process.getuid?.() === 0
   const report = emptyReport(owners)
   const index = await artifact.index()
-  const payload = await (request.damaged ? artifact.salvagedPayload() : artifact.payload())
   using root = openRoot(request.destination)
   using destination = createDestination(root.fd)
   const placer = createEntryPlacer(destination, { conflict, owners })
-  await using pool = createExtractPool({ rootFd: root.fd, conflict, owners })
   const links = createLinkPlan()
   const startedMs = clock.now()
   let toldMs = startedMs
@@ -83,8 +80,8 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
       stored_bytes: 0,
     })
   }
-  const extractor = createEntryExtractor({ payload, pool, placer, signal, onOutcome: count })
-  const extract = (item: ExtractItem, entry: IndexedEntry) => extractor.add(item, entry.at![0], entry.supersedes === true)
+  const threads = { rootFd: root.fd, conflict, owners }
+  await using extractor = await openExtractor(artifact, { damaged: request.damaged, restore: { threads, placer }, signal, onOutcome: count })
 
   for await (const entries of index.scan()) {
     signal.throwIfAborted()
@@ -99,14 +96,14 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
       } else if (entry.kind === 'hardlink') {
         // The content comes with the first name; when that one is not selected, with this one.
         const first = item.target === undefined ? null : !selection.all && links.needsContent(item.target) ? await index.find(item.target) : null
-        if (first?.at !== undefined && !selection.takes(first)) {
+        if (first !== null && extractor.holds(first) && !selection.takes(first)) {
           links.standIn(item)
-          await extract(extractItemOf(first, item.to), first)
+          await extractor.add(extractItemOf(first, item.to), first)
         }
-      } else if (entry.at === undefined) {
+      } else if (!extractor.holds(entry)) {
         count(item, { kind: 'damaged', message: `${entry.path} has no place in the payload` })
       } else {
-        const waiting = extract(item, entry)
+        const waiting = extractor.add(item, entry)
         if (waiting !== undefined) await waiting
       }
     }
@@ -135,8 +132,9 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
     }
     // No name of it was restored as itself (skipped, or something was in its way): a link would lead to somebody else's content.
     const first = await index.find(item.target!)
-    if (first?.at === undefined) return count(item, { kind: 'damaged', message: `${pathText(item.path).text} links to nothing in the artifact` })
-    await extract(extractItemOf(first, item.to), first)
+    if (first === null || !extractor.holds(first))
+      return count(item, { kind: 'damaged', message: `${pathText(item.path).text} links to nothing in the artifact` })
+    await extractor.add(extractItemOf(first, item.to), first)
     await extractor.drain()
   }
 }
@@ -232,6 +230,6 @@ function emptyReport(owners: boolean): RestoreReport {
     conflicts: none(),
     failed: none(),
     damaged: none(),
-    metadata: { owner: 0, mode: 0, mtime: 0, owners_restored: owners },
+    metadata: { owner: 0, mode: 0, mtime: 0, xattrs: 0, owners_restored: owners },
   }
 }

@@ -3,8 +3,8 @@ import type { Clock } from '../core/clock.ts'
 import { hasCode } from '../core/errors.ts'
 import type { Progress } from '../core/run-event.ts'
 import type { Artifact } from './open-artifact.ts'
-import { createEntryExtractor, createExtractPool } from './restoring/extract-entries.ts'
 import { extractItemOf } from './restoring/extract-item.ts'
+import { openExtractor } from './restoring/open-extractor.ts'
 import type { Target } from './targets/target.ts'
 
 /** `chain`: marker, manifest, sizes. `sample`: also some of the entries. `full`: every stored byte and every entry. */
@@ -62,7 +62,8 @@ export async function verify(request: {
     report.objects.checked += 1
   }
 
-  if (level !== 'chain') await verifyEntries()
+  // Of a raw tree the files are objects too.
+  if (level !== 'chain' || manifest.pipeline.format === 'raw_tree_v1') await verifyEntries()
   const { entries } = report
   report.ok =
     report.damaged.total === 0 &&
@@ -76,12 +77,10 @@ export async function verify(request: {
     const startedMs = toldMs
     try {
       const index = await artifact.index()
-      const payload = await artifact.payload()
-      await using pool = createExtractPool({ rootFd: -1, conflict: 'fail', owners: false })
-      const extractor = createEntryExtractor({
-        payload,
-        pool,
-        placer: null,
+      await using extractor = await openExtractor(artifact, {
+        damaged: false,
+        restore: null,
+        sizesOnly: level === 'chain',
         signal,
         onOutcome: (item, outcome) => {
           report.entries.checked += 1
@@ -109,8 +108,8 @@ export async function verify(request: {
           // Every line is checked for its form; sockets live in the index only.
           if (level === 'sample' && request.random() >= request.sampleShare) continue
           report.entries.expected += 1
-          if (entry.at !== undefined) {
-            const waiting = extractor.add(extractItemOf(entry), entry.at[0], entry.supersedes === true)
+          if (extractor.holds(entry)) {
+            const waiting = extractor.add(extractItemOf(entry), entry)
             if (waiting !== undefined) await waiting
           } else {
             report.entries.checked += 1

@@ -1,6 +1,6 @@
 import koffi from 'koffi'
 import type { BytePath } from './byte-path.ts'
-import { systemError } from './posix-times.ts'
+import { systemError } from './posix-error.ts'
 
 /** What the kernel says of the subvolume a file or directory is in. Needs no rights but the open handle. */
 export interface BtrfsSubvolume {

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, statSync } from 'node:fs'
 import koffi from 'koffi'
-import { systemError } from './posix-times.ts'
+import { systemError } from './posix-error.ts'
 
 /** An exclusive lock on a file, held until it is closed or the process, and every program that inherited `fd`, has ended. */
 export interface FileLock extends Disposable {

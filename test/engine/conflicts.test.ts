@@ -246,6 +246,7 @@ describe('links on the way', () => {
       physical: `${made.root}/${of}`,
       kind,
       sizeBytes: 7,
+      stat: null,
       linkCount: 1,
       followed: false,
       frozen: false,

@@ -24,8 +24,10 @@ import { maxConsistencySamples } from '../../src/core/consistency.ts'
 import { defaultFrameBytes, defaultPartSizeBytes, mebibyte } from '../../src/core/pipeline-spec.ts'
 import { createFrameBuilder } from '../../src/engine/pipeline/frame-builder.ts'
 import type { PackItem } from '../../src/engine/pipeline/pack-protocol.ts'
+import { createSourceTools } from '../../src/engine/pipeline/source-tools.ts'
 import { createLocalDirTarget } from '../../src/engine/targets/local-dir/local-dir-target.ts'
 import { createMemoryTarget } from '../../src/engine/targets/memory/memory-target.ts'
+import { createFileStater, type FileStat, fileStatWords } from '../../src/lib/file-stat.ts'
 import { createNodeMaker } from '../../src/lib/posix-mknod.ts'
 import { createTimeSetter } from '../../src/lib/posix-times.ts'
 import { sampleBytes } from '../support/age-samples.ts'
@@ -34,6 +36,7 @@ import { compareTrees } from '../support/compare-trees.ts'
 import {
   below,
   blake3Of,
+  storedHashOf,
   type BackupRun,
   disturbedTarget,
   entriesBelow,
@@ -80,22 +83,68 @@ function writtenIn(file: string, ms: number): void {
   times.setByPath(file, BigInt(Date.now() + ms) * 1_000_000n)
 }
 
+function nothingListed(): Uint32Array {
+  return new Uint32Array(fileStatWords)
+}
+
 describe('a file that fits a frame', () => {
-  function build(file: string, over: Partial<PackItem> = {}) {
+  function build(file: string, over: Partial<PackItem> = {}, listed?: FileStat) {
     const item: PackItem = { path: file.slice(1), kind: 'file', sizeBytes: 0, ...over }
-    const [packed] = createFrameBuilder(frameBytes, noNames).build([item]).items
-    return packed!
+    const { items, lines } = createFrameBuilder(frameBytes, { ...createSourceTools(), names: noNames }).build(
+      [item],
+      listed?.words ?? nothingListed(),
+    )
+    return { ...items[0]!, line: Buffer.from(lines).toString() }
   }
 
   function aFile(content: Uint8Array | string): string {
     return sourceTree(path.join(folder(), 'source')).file('file', content).finish().root + '/file'
   }
 
+  test('that is still what was listed is stored after one reading', () => {
+    const file = aFile('content')
+    times.setByPath(file, 1_700_000_000_000_000_001n)
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30)
+    const listed = createFileStater().byPath(file, false).copy()
+    expect(build(file, {}, listed)).toEqual({
+      line: expect.stringContaining('"mtime_ns":"1700000000000000001"'),
+      lineBytes: expect.any(Number),
+      skip: 0,
+      kind: 'file',
+      contentBytes: 7,
+      grade: 'stable',
+    })
+  })
+
+  test.each<[what: string, change: (file: string) => void, bytes: number]>([
+    ['has grown', (file) => appendFileSync(file, ' and more'), 16],
+    ['has shrunk', (file) => truncateSync(file, 3), 3],
+    ['was written with the same size', (file) => writeFileSync(file, 'CONTENT'), 7],
+    ['has another mode', (file) => chmodSync(file, 0o600), 7],
+    ['has become another file', (file) => (writeFileSync(`${file}.new`, 'another'), renameSync(`${file}.new`, file)), 7],
+  ])('that %s since it was listed is stored as it is now', (_, change, bytes) => {
+    const file = aFile('content')
+    const listed = createFileStater().byPath(file, false).copy()
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30)
+    change(file)
+    const now = lstatSync(file, { bigint: true })
+    const packed = build(file, { sizeBytes: 7 }, listed)
+    expect(packed).toMatchObject({ contentBytes: bytes, grade: 'stable' })
+    expect(packed.finding).toBeUndefined()
+    expect(JSON.parse(`${packed.line}}`)).toMatchObject({
+      size: bytes,
+      mode: Number(now.mode),
+      mtime_ns: String(now.mtimeNs),
+      hash: blake3Of(readFileSync(file)),
+    })
+  })
+
   test('that may still have been written when it was read is read again until it is stable, and flagged retried', () => {
     const file = aFile('content')
     writtenIn(file, 400)
     const packed = build(file)
-    expect(packed).toMatchObject({ retried: true, finding: null, grade: 'stable', contentBytes: 7 })
+    expect(packed).toMatchObject({ retried: true, grade: 'stable', contentBytes: 7 })
+    expect(packed.finding).toBeUndefined()
     expect(packed.line).toContain('"flags":["retried"]')
   })
 
@@ -103,7 +152,6 @@ describe('a file that fits a frame', () => {
     const file = aFile('content')
     writtenIn(file, 50_000)
     expect(build(file)).toMatchObject({
-      retried: false,
       finding: { verdict: 'changed', sample: { reason: 'mtime_changed' } },
       grade: 'changed',
       contentBytes: 7,
@@ -111,7 +159,7 @@ describe('a file that fits a frame', () => {
   })
 
   test('that was listed larger than it is is stored as it is', () => {
-    expect(build(aFile('content'), { sizeBytes: 60_000 })).toMatchObject({ finding: null, contentBytes: 7 })
+    expect(build(aFile('content'), { sizeBytes: 60_000 })).toMatchObject({ contentBytes: 7 })
   })
 
   test('that has outgrown its frame since it was listed is cut there, graded torn, and not waited for', () => {
@@ -119,7 +167,6 @@ describe('a file that fits a frame', () => {
     expect(packed).toMatchObject({
       grade: 'torn',
       contentBytes: frameBytes,
-      retried: false,
       finding: { verdict: 'changed', sample: { reason: 'size_changed', before: { size_bytes: 3 * frameBytes } } },
     })
   })
@@ -165,7 +212,15 @@ describe('a file that fits a frame', () => {
   ])('that $now since it was listed is not stored, and reported as $verdict', ({ verdict, reason, change }) => {
     const file = aFile('content')
     change(file)
-    expect(build(file)).toMatchObject({ line: null, error: null, finding: { verdict, sample: { reason } } })
+    expect(build(file)).toEqual({
+      line: '',
+      lineBytes: 0,
+      skip: -1,
+      kind: 'file',
+      contentBytes: 0,
+      grade: null,
+      finding: expect.objectContaining({ verdict, sample: expect.objectContaining({ reason }) }),
+    })
   })
 })
 
@@ -175,7 +230,8 @@ describe('what is not a file', () => {
     (kind) => {
       const tree = sourceTree(path.join(folder(), 'source')).file('file', '').dir('dir').finish()
       const item: PackItem = { path: `${tree.root.slice(1)}/${kind === 'dir' ? 'file' : 'dir'}`, kind, sizeBytes: 0 }
-      expect(createFrameBuilder(frameBytes, noNames).build([item]).items).toMatchObject([{ line: null, finding: { verdict: 'replaced' } }])
+      const { items } = createFrameBuilder(frameBytes, { ...createSourceTools(), names: noNames }).build([item], nothingListed())
+      expect(items).toMatchObject([{ lineBytes: 0, finding: { verdict: 'replaced' } }])
     },
   )
 })
@@ -205,8 +261,12 @@ async function expectSound({ run, tree, at }: Pick<Awaited<ReturnType<typeof dis
   stockRestore(exported, theirs)
   for (const [name, entry] of await entriesBelow(run, tree.root)) {
     if (entry.kind !== 'file') continue
-    const bytes = readFileSync(path.join(below(theirs, tree.root), name))
-    expect({ name, size: bytes.length, hash: blake3Of(bytes) }).toEqual({ name, size: entry.size, hash: entry.hash })
+    const file = path.join(below(theirs, tree.root), name)
+    expect({ name, size: lstatSync(file).size, hash: storedHashOf(file, entry.sparse === true) }).toEqual({
+      name,
+      size: entry.size,
+      hash: entry.hash,
+    })
   }
   await restoreRun(run, path.join(at, 'ours'))
   expect(compareTrees(below(path.join(at, 'ours'), tree.root), below(theirs, tree.root))).toEqual([])

@@ -100,7 +100,7 @@ test('a source that fails while parts are in flight ends them, and none is begun
   const breaking = {
     *entries(): Generator<SourceItem> {
       const physical = path.join(source, 'large.bin')
-      const entry = { physical, kind: 'file', sizeBytes: 2_400_000, linkCount: 1, followed: false, frozen: false } as const
+      const entry = { physical, kind: 'file', sizeBytes: 2_400_000, stat: null, linkCount: 1, followed: false, frozen: false } as const
       for (const name of ['a', 'b', 'c']) yield { entry: { ...entry, path: name } }
       throw failure
     },

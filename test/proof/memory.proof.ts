@@ -1,4 +1,4 @@
-import { linkSync } from 'node:fs'
+import { linkSync, mkdirSync, writeFileSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
@@ -40,7 +40,8 @@ export async function prove(report: ProofReport, scale: Scale): Promise<void> {
 }
 
 function corpora(scale: Scale): Corpus[] {
-  const [many, large, slow, linked] = scale === 'full' ? [1_000_000, 8 * 1024, 4 * 1024, 300_000] : [8_000, 384, 192, 4_000]
+  const [many, large, slow, linked, manyNames] =
+    scale === 'full' ? [1_000_000, 8 * 1024, 4 * 1024, 1_000_000, 10_000_000] : [8_000, 384, 192, 4_000, 20_000]
   const small = (random: number) => Math.floor(random * 4096)
   const choose = (short: Command[], full: Command[]) => (scale === 'full' ? full : short)
   const all: Command[] = ['backup', 'verify', 'restore', 'encrypted backup', 'encrypted verify', 'encrypted restore']
@@ -64,6 +65,11 @@ function corpora(scale: Scale): Corpus[] {
       commands: ['backup'],
     },
     {
+      name: `${manyNames} names of a few files`,
+      write: (folder) => writeManyNames(folder, manyNames),
+      commands: choose(['backup', 'verify'], ['backup', 'verify']),
+    },
+    {
       name: 'one large file',
       write: (folder) => writeSampleFile(path.join(folder, 'large.bin'), large * mebibyte, 0.7),
       commands: choose(['encrypted backup', 'encrypted restore'], all),
@@ -75,6 +81,19 @@ function corpora(scale: Scale): Corpus[] {
       commands: choose(['backup'], ['backup', 'encrypted backup']),
     },
   ]
+}
+
+/** Hard links, for so many files would not fit the disks of most machines. ext4 gives a file up to 65 000 names. */
+function writeManyNames(folder: string, count: number): void {
+  const namesPerFile = 60_000
+  const namesPerDirectory = 1000
+  for (let i = 0; i < count; i++) {
+    const directory = path.join(folder, `d${Math.floor(i / namesPerDirectory)}`)
+    if (i % namesPerDirectory === 0) mkdirSync(directory)
+    const name = path.join(directory, `name-${i}`)
+    if (i % namesPerFile === 0) writeFileSync(path.join(folder, `file-${i / namesPerFile}`), `${i}`)
+    linkSync(path.join(folder, `file-${Math.floor(i / namesPerFile)}`), name)
+  }
 }
 
 async function measure(corpus: Corpus, folder: string): Promise<(string | number)[][]> {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { Blake3Hasher } from '@napi-rs/blake-hash'
 import { type CompleteMarker, objectNames, runPrefix, type RunMarker } from '../../src/core/artifact.ts'
@@ -10,6 +10,7 @@ import { type Manifest, manifestSchema } from '../../src/core/manifest.ts'
 import { type PipelineSpec, pipelineSpecSchema } from '../../src/core/pipeline-spec.ts'
 import type { Progress, RunEvent } from '../../src/core/run-event.ts'
 import { backup, type BackupOutcome } from '../../src/engine/backup.ts'
+import { encodeSparseMap } from '../../src/engine/formats/archive-v1/tar-header.ts'
 import { writeArchive } from '../../src/engine/pipeline/write-archive.ts'
 import { restoreNotes } from '../../src/engine/formats/archive-v1/restore-notes.ts'
 import type { IndexedEntry } from '../../src/engine/formats/entries-index-reader.ts'
@@ -25,6 +26,7 @@ import { storeJson } from '../../src/engine/store-object.ts'
 import type { Target } from '../../src/engine/targets/target.ts'
 import { verify, type VerifyLevel, type VerifyReport } from '../../src/engine/verify.ts'
 import type { BytePath } from '../../src/lib/byte-path.ts'
+import { createHoleFinder } from '../../src/lib/posix-holes.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 const clock = { now: () => Date.now() }
@@ -317,6 +319,16 @@ export function runStock(command: string, options: { cwd: string; env?: Record<s
 
 export function blake3Of(bytes: Uint8Array): string {
   return new Blake3Hasher().update(bytes).digest('hex')
+}
+
+/** The hash the index has of a file: of its bytes, or of its map and its data where it was stored without its holes. */
+export function storedHashOf(file: string, isSparse: boolean): string {
+  const bytes = readFileSync(file)
+  if (!isSparse) return blake3Of(bytes)
+  const fd = openSync(file, 'r')
+  const map = createHoleFinder()?.find(fd, bytes.length, 1000) ?? []
+  closeSync(fd)
+  return blake3Of(Buffer.concat([encodeSparseMap(map, bytes.length), ...map.map(([offset, length]) => bytes.subarray(offset, offset + length))]))
 }
 
 /** Where a source path stands below a directory it was restored into. */

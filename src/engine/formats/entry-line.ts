@@ -6,26 +6,27 @@ import { type BytePath, pathText } from '../../lib/byte-path.ts'
 export interface EntryFields {
   path: BytePath
   kind: EntryKind
-  sizeBytes?: number
+  sizeBytes?: number | undefined
   /** BLAKE3 of the content as stored, hex */
-  hash?: string
+  hash?: string | undefined
   /** st_mode, type bits included */
   mode: number
   uid: number
   gid: number
-  user?: string
-  group?: string
+  user?: string | undefined
+  group?: string | undefined
   mtimeNs: bigint
   target?: BytePath
   device?: { type: 'block' | 'char'; major: number; minor: number }
   /** where a target keeps what it cannot hold under its own name */
-  object?: string
-  xattrs?: ReadonlyArray<readonly [name: string, value: Uint8Array]>
-  sparse?: boolean
-  hardlinkGroup?: string
-  grade?: Grade
-  flags?: readonly string[]
-  supersedes?: boolean
+  object?: string | undefined
+  xattrs?: ReadonlyArray<readonly [name: string, value: Uint8Array]> | undefined
+  /** stored without its holes */
+  sparse?: boolean | object
+  hardlinkGroup?: string | undefined
+  grade?: Grade | undefined
+  flags?: readonly string[] | undefined
+  supersedes?: boolean | undefined
 }
 
 /** Text that is its own JSON between quotes. */
@@ -47,7 +48,7 @@ export function entryLine(entry: EntryFields): string {
   if (entry.device !== undefined) line += `,"rdev":[${entry.device.major},${entry.device.minor}],"device":"${entry.device.type}"`
   if (entry.object !== undefined) line += `,"object":${quote(entry.object)}`
   if (entry.xattrs !== undefined && entry.xattrs.length > 0) line += `,"xattrs":{${entry.xattrs.map(xattrField).join(',')}}`
-  if (entry.sparse === true) line += ',"sparse":true'
+  if (entry.sparse !== undefined && entry.sparse !== false) line += ',"sparse":true'
   if (entry.hardlinkGroup !== undefined) line += `,"hardlink_group":${quote(entry.hardlinkGroup)}`
   if (entry.grade !== undefined) line += `,"grade":"${entry.grade}"`
   if (entry.flags !== undefined && entry.flags.length > 0) line += `,"flags":[${entry.flags.map(quote).join(',')}]`
@@ -55,12 +56,17 @@ export function entryLine(entry: EntryFields): string {
   return line
 }
 
-/**
- * The whole line, without a newline.
- * @param at where the member begins: [offset of its zstd frame, tar bytes to skip in it]; null for what has no member
- */
-export function closeEntryLine(open: string, at: readonly [number, number] | null): string {
-  return at === null ? `${open}}` : `${open},"at":[${at[0]},${at[1]}]}`
+/** Where a member begins: offset of its zstd frame, tar bytes to skip in it; `null` for what has no member. */
+export type MemberPlace = readonly [frameOffset: number, skip: number] | null
+
+/** The whole line, without a newline. */
+export function closeEntryLine(open: string, at: MemberPlace): string {
+  return open + lineEnd(at)
+}
+
+/** What follows an open line to make it whole. ASCII. */
+export function lineEnd(at: MemberPlace): string {
+  return at === null ? '}' : `,"at":[${at[0]},${at[1]}]}`
 }
 
 function pathFields(name: 'path' | 'target', path: BytePath): string {

@@ -1,24 +1,29 @@
-import { type BigIntStats, lstatSync, readlinkSync, statSync } from 'node:fs'
+import { closeSync, readlinkSync } from 'node:fs'
 import { Blake3Hasher } from '@napi-rs/blake-hash'
 import type { ConsistencyFinding } from '../../core/consistency.ts'
 import { type BytePath, fsPath, pathText } from '../../lib/byte-path.ts'
-import type { UserNames } from '../../lib/user-names.ts'
-import { type TarMember, tarHeaderBound, tarPadding, writeTarHeader } from '../formats/archive-v1/tar-header.ts'
-import { entryLine } from '../formats/entry-line.ts'
-import { fileIdOf } from '../file-id.ts'
-import { deviceOf, metadataOf, permissionBits } from './entry-metadata.ts'
+import { FileStat, fileStatWords } from '../../lib/file-stat.ts'
+import { encodeSparseMap, type TarMember, tarHeaderBound, tarPadding, writeTarHeader } from '../formats/archive-v1/tar-header.ts'
+import { type EntryFields, entryLine } from '../formats/entry-line.ts'
+import { type FileFields, fileFields, findData, memberOf, metadataOf, readXattrs } from './entry-metadata.ts'
+import { isWithinGranularity } from './fingerprint.ts'
+import { openSourceFile } from './open-source-file.ts'
+import { createDataReader } from './read-data.ts'
 import type { InodeFacts, PackedItem, PackItem } from './pack-protocol.ts'
-import { gradeOf, mustNotSupersede, notStored, replacedFinding } from './packed-item.ts'
+import { gradeOf, mustNotSupersede, notStored, packedFile, replacedFinding } from './packed-item.ts'
 import { type FileRef, isGone, openFile, readErrorOf, readFully } from './read-file.ts'
+import type { SourceTools } from './source-tools.ts'
 
 /** Waits before a file that changed is read again, in milliseconds. */
 const retryWaitsMs = [1, 6, 30, 160, 1000]
 /** All waits of one thread in one run: a tree full of busy files must not make a backup endless. The settle pass comes back to them. */
 const waitBudgetMs = 10_000
 
+type Problem = NonNullable<PackedItem['error']>
+
 export interface FrameBuilder {
-  /** Packs the items as tar members, one after the other. The bytes are valid until the next call. */
-  build(items: readonly PackItem[]): { tar: Uint8Array; items: PackedItem[] }
+  /** Packs the items as tar members, one after the other. The bytes are valid until the next call. @param stats see {@link PackTask} */
+  build(items: readonly PackItem[], stats: Uint32Array): { tar: Uint8Array; items: PackedItem[]; lines: Uint8Array }
 }
 
 /**
@@ -26,12 +31,15 @@ export interface FrameBuilder {
  * again over its own bytes, so its header and its content are of one state.
  * @param frameBytes nominal size of a frame; what files have grown beyond it since they were listed is cut
  */
-export function createFrameBuilder(frameBytes: number, names: UserNames): FrameBuilder {
+export function createFrameBuilder(frameBytes: number, tools: SourceTools): FrameBuilder {
+  const { stater } = tools
   const hasher = new Blake3Hasher()
   const sleeper = new Int32Array(new SharedArrayBuffer(4))
   let waitedMs = 0
   let tar = Buffer.allocUnsafeSlow(frameBytes + 64 * 1024)
   let end = 0
+  let lines = Buffer.allocUnsafeSlow(256 * 1024)
+  let linesEnd = 0
 
   function reserve(bytes: number): void {
     if (end + bytes <= tar.byteLength) return
@@ -54,72 +62,142 @@ export function createFrameBuilder(frameBytes: number, names: UserNames): FrameB
     return true
   }
 
-  function packFile(item: PackItem, file: FileRef): PackedItem {
+  function packFile(item: PackItem, file: FileRef, listed: FileStat | null): PackedItem {
+    return (listed === null ? null : packAsListed(item, file, listed)) ?? packWatched(item, file)
+  }
+
+  /** Reads a file and asks only then whether it is still what was listed: nearly every file is, and is spared two calls of the system. `null` when it is not. */
+  function packAsListed(item: PackItem, file: FileRef, listed: FileStat): PackedItem | null {
+    const start = end
+    const { size } = listed
+    let fd: number
+    try {
+      fd = openSourceFile(file.physical, file.followed)
+    } catch {
+      return null // the other way tells why
+    }
+    try {
+      const openedAtMs = Date.now()
+      const fields = fileFields(item, listed, size, tools)
+      const about = lookInto(fd, listed, fields)
+      const { dataStart, dataBytes } = putHeader(fields)
+      const got = readData(fd, fields, dataStart, dataBytes)
+      if (got === dataBytes && stater.byHandle(fd).isSame(listed) && !isWithinGranularity(listed, openedAtMs)) {
+        fields.hardlinkGroup = item.group
+        fields.grade = gradeOf(file.frozen, null, size, size)
+        return finish(fields, start, dataStart, dataBytes, about)
+      }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).syscall === undefined) throw error
+    } finally {
+      closeSync(fd)
+    }
+    return null
+  }
+
+  /** Looks at a file before and after it is read, and reads it again when it changed. */
+  function packWatched(item: PackItem, file: FileRef): PackedItem {
     const start = end
     for (let attempt = 0; ; attempt++) {
       end = start
-      const opened = openFile(file)
-      if (!('fd' in opened)) return notStored(item, opened.finding, opened.error)
+      const opened = openFile(file, stater)
+      if (!('fd' in opened)) return notStored(item, opened)
       using source = opened
       const { before } = source
-      const holdsGroup = item.group !== undefined && fileIdOf(before) === item.linkId
-      if (mustNotSupersede(item, holdsGroup)) return notStored(item, replacedFinding(item), null)
-      const size = Math.min(Number(before.size), Math.max(item.sizeBytes, frameBytes - start))
-      const metadata = metadataOf(before, names)
-      const member: TarMember = { path: item.path, kind: 'file', sizeBytes: size, mode: Number(before.mode) & permissionBits, ...metadata }
-      reserve(tarHeaderBound(member) + size + 512)
-      end = writeTarHeader(tar, end, member)
-      const dataStart = end
+      const holdsGroup = item.group !== undefined && before.fileId === item.linkId
+      if (mustNotSupersede(item, holdsGroup)) return notStored(item, { finding: replacedFinding(item) })
+      const size = Math.min(before.size, Math.max(item.sizeBytes, frameBytes - start))
+      const fields = fileFields(item, before, size, tools)
+      const about = size === before.size ? lookInto(source.fd, before, fields) : lookAtXattrs(source.fd, fields)
+      const { dataStart, dataBytes } = putHeader(fields)
       let finding: ConsistencyFinding | null
       let got: number
       try {
-        got = readFully(source.fd, tar, dataStart, size, 0)
-        finding = source.finding(got)
+        got = readData(source.fd, fields, dataStart, dataBytes)
+        finding = source.finding(size - (dataBytes - got))
       } catch (error) {
         if (file.frozen) throw error
         end = start
-        const refused = readErrorOf(file, error)
-        return notStored(item, refused.finding, refused.error)
+        return notStored(item, readErrorOf(file, error))
       }
       // What is gone does not come back, and what has outgrown the frame does not shrink: the settle pass takes it whole.
-      const isWorthWaiting = finding !== null && finding.verdict !== 'deleted' && Number(before.size) === size
+      const isWorthWaiting = finding !== null && finding.verdict !== 'deleted' && before.size === size
       if (isWorthWaiting && waitToRetry(attempt)) continue
 
-      end = dataStart + got
-      pad(size - got)
-      hasher.reset()
-      const hash = hasher.update(tar.subarray(dataStart, end)).digest('hex')
-      pad(tarPadding(size))
-      const grade = gradeOf(item.frozen, finding, size, got)
-      const retried = attempt > 0 && finding === null
-      const line = entryLine({
-        path: item.path,
-        kind: 'file',
-        sizeBytes: size,
-        hash,
-        mode: Number(before.mode),
-        ...metadata,
-        ...(holdsGroup ? { hardlinkGroup: item.group! } : {}),
-        grade,
-        ...(retried ? { flags: ['retried'] } : {}),
-        ...(item.supersedes ? { supersedes: true } : {}),
-      })
-      return { line, skip: start, kind: 'file', contentBytes: size, grade, retried, holdsGroup, finding, error: null }
+      tar.fill(0, dataStart + got, dataStart + dataBytes)
+      if (holdsGroup) fields.hardlinkGroup = item.group
+      fields.grade = gradeOf(file.frozen, finding, size, size - (dataBytes - got))
+      if (attempt > 0 && finding === null) fields.flags = ['retried']
+      const packed = finish(fields, start, dataStart, dataBytes, about)
+      if (finding !== null) packed.finding = finding
+      return packed
     }
+  }
+
+  /** Adds its extended attributes and its holes to what is said of a file. @returns what could not be read */
+  function lookInto(fd: number, stat: FileStat, fields: FileFields): Problem | undefined {
+    const map = findData(tools, fd, stat)
+    if (map !== null) fields.sparse = { map, realSizeBytes: stat.size }
+    return lookAtXattrs(fd, fields)
+  }
+
+  function lookAtXattrs(of: number | string | Buffer, fields: EntryFields): Problem | undefined {
+    const { xattrs, problem } = readXattrs(tools, of)
+    fields.xattrs = xattrs
+    return problem
+  }
+
+  /** @returns where the data goes; there is room for it and its padding */
+  function putHeader(fields: FileFields): { dataStart: number; dataBytes: number } {
+    const member = memberOf(fields)
+    reserve(tarHeaderBound(member) + member.sizeBytes + 512)
+    return { dataStart: writeTarHeader(tar, end, member), dataBytes: member.sizeBytes }
+  }
+
+  function readData(fd: number, { sparse }: FileFields, dataStart: number, dataBytes: number): number {
+    return sparse === undefined ? readFully(fd, tar, dataStart, dataBytes, 0) : createDataReader(fd, sparse.map).read(tar, dataStart, dataBytes)
+  }
+
+  /** Once header and data are there. @param problem what of it could not be read beside its data */
+  function finish(fields: FileFields, start: number, dataStart: number, dataBytes: number, problem: Problem | undefined): PackedItem {
+    end = dataStart + dataBytes
+    hasher.reset()
+    if (fields.sparse !== undefined) hasher.update(encodeSparseMap(fields.sparse.map, fields.sparse.realSizeBytes))
+    fields.hash = hasher.update(tar.subarray(dataStart, end)).digest('hex')
+    pad(tarPadding(dataBytes))
+    const packed = packedFile(fields, start, putLine(fields), dataBytes)
+    if (problem !== undefined) packed.error = problem
+    return packed
+  }
+
+  /** @returns its bytes */
+  function putLine(entry: EntryFields): number {
+    const line = entryLine(entry)
+    // A character takes three bytes at most.
+    if (linesEnd + 3 * line.length > lines.byteLength) {
+      const larger = Buffer.allocUnsafeSlow(2 * (lines.byteLength + 3 * line.length))
+      lines.copy(larger, 0, 0, linesEnd)
+      lines = larger
+    }
+    const bytes = lines.write(line, linesEnd)
+    linesEnd += bytes
+    return bytes
   }
 
   /** Everything that has no content of its own. @param link where it points · `device` which one it is */
   function packOther(item: PackItem, facts: InodeFacts, link?: BytePath, device?: TarMember['device']): PackedItem {
     const start = end
     const { path } = item
-    const metadata = metadataOf(facts, names)
+    const metadata: Pick<EntryFields, 'mode' | 'uid' | 'gid' | 'user' | 'group' | 'mtimeNs' | 'xattrs'> = metadataOf(facts, tools)
+    // What a link shares with its file the file says.
+    const { xattrs, problem } = item.kind === 'hardlink' ? {} : readXattrs(tools, fsPath(item.physical ?? `/${path}`))
+    metadata.xattrs = xattrs
     const kind = item.kind as TarMember['kind']
     if (item.kind !== 'socket') {
       const member: TarMember = {
         path,
         kind,
         sizeBytes: 0,
-        mode: Number(facts.mode) & permissionBits,
         ...metadata,
         ...(link === undefined ? {} : { linkPath: link }),
         ...(device === undefined ? {} : { device }),
@@ -127,10 +205,9 @@ export function createFrameBuilder(frameBytes: number, names: UserNames): FrameB
       reserve(tarHeaderBound(member))
       end = writeTarHeader(tar, end, member)
     }
-    const line = entryLine({
+    const lineBytes = putLine({
       path,
       kind: item.kind,
-      mode: Number(facts.mode),
       ...metadata,
       ...(link === undefined ? {} : { target: link }),
       ...(device === undefined ? {} : { device }),
@@ -138,78 +215,69 @@ export function createFrameBuilder(frameBytes: number, names: UserNames): FrameB
       ...(item.supersedes ? { supersedes: true } : {}),
     })
     // A socket has no place in tar: it lives in the index only.
-    return {
-      line,
-      skip: item.kind === 'socket' ? -1 : start,
-      kind: item.kind,
-      contentBytes: 0,
-      grade: null,
-      retried: false,
-      holdsGroup: false,
-      finding: null,
-      error: null,
-    }
+    const packed: PackedItem = { lineBytes, skip: item.kind === 'socket' ? -1 : start, kind: item.kind, contentBytes: 0, grade: null }
+    if (problem !== undefined) packed.error = problem
+    return packed
   }
 
   /** A name of a file that was met under another name before. */
-  function packLink(item: PackItem, stats: BigIntStats, file: FileRef, failed: Map<BytePath, BytePath | null>): PackedItem {
+  function packLink(item: PackItem, stat: FileStat, file: FileRef, failed: Map<BytePath, BytePath | null>): PackedItem {
     // The name may have become another file since it was listed, and the member it would link to may not have been stored.
     const primary = failed.has(item.primary!) ? failed.get(item.primary!)! : item.primary!
-    if (primary !== null && fileIdOf(stats) === item.linkId) return packOther(item, stats, primary)
-    const packed = packFile({ ...item, kind: 'file', sizeBytes: 0 }, file)
+    if (primary !== null && stat.fileId === item.linkId) return packOther(item, stat, primary)
+    const packed = packWatched({ ...item, kind: 'file', sizeBytes: 0 }, file)
     if (primary !== null || !packed.holdsGroup) return packed
     failed.set(item.primary!, item.path)
     return packed
   }
 
-  function packItem(item: PackItem, failed: Map<BytePath, BytePath | null>): PackedItem {
+  function packItem(item: PackItem, listed: FileStat | null, failed: Map<BytePath, BytePath | null>): PackedItem {
     const physical = item.physical ?? `/${item.path}`
-    const file = { path: item.path, physical, followed: item.followed === true, frozen: item.frozen !== undefined }
-    if (item.kind === 'file') return packFile(item, file)
+    const file = { path: item.path, physical, followed: item.followed === true, frozen: item.frozen }
+    if (item.kind === 'file') return packFile(item, file, listed)
     if (item.inode !== undefined) return packOther(item, item.inode, item.primary)
     try {
-      const stats = (file.followed ? statSync : lstatSync)(fsPath(physical), { bigint: true })
-      if (item.kind === 'hardlink') return packLink(item, stats, file, failed)
-      if (!isStill(item.kind, stats)) return notStored(item, replacedFinding(item), null)
+      const stat = stater.byPath(physical, file.followed)
+      if (item.kind === 'hardlink') return packLink(item, stat, file, failed)
+      if (!isStill(item.kind, stat)) return notStored(item, { finding: replacedFinding(item) })
       const link = item.kind === 'symlink' ? readlinkSync(fsPath(physical), { encoding: 'latin1' }) : undefined
-      return packOther(item, stats, link, item.kind === 'device' ? deviceOf(stats) : undefined)
+      return packOther(item, stat, link, item.kind === 'device' ? { type: stat.isBlockDevice ? 'block' : 'char', ...stat.device } : undefined)
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code === undefined) throw error
-      if (isGone(error)) {
-        return notStored(item, { verdict: 'deleted', sample: { path: pathText(item.path).text, reason: 'stat_after_missing' } }, null)
-      }
-      const refused = readErrorOf(item, error)
-      return notStored(item, refused.finding, refused.error)
+      if (!isGone(error)) return notStored(item, readErrorOf(item, error))
+      return notStored(item, { finding: { verdict: 'deleted', sample: { path: pathText(item.path).text, reason: 'stat_after_missing' } } })
     }
   }
 
   return {
-    build(items) {
+    build(items, stats) {
       end = 0
+      linesEnd = 0
       const failed = new Map<BytePath, BytePath | null>()
-      const packed = items.map((item) => {
-        const done = packItem(item, failed)
-        if (item.kind === 'file' && item.group !== undefined && !done.holdsGroup) failed.set(item.path, null)
+      const packed = items.map((item, i) => {
+        const listed = new FileStat(stats, i * fileStatWords)
+        const done = packItem(item, listed.isFile ? listed : null, failed)
+        if (item.kind === 'file' && item.group !== undefined && done.holdsGroup !== true) failed.set(item.path, null)
         return done
       })
-      return { tar: tar.subarray(0, end), items: packed }
+      return { tar: tar.subarray(0, end), items: packed, lines: lines.subarray(0, linesEnd) }
     },
   }
 }
 
-function isStill(kind: PackItem['kind'], stats: BigIntStats): boolean {
+function isStill(kind: PackItem['kind'], stat: FileStat): boolean {
   switch (kind) {
     case 'dir':
-      return stats.isDirectory()
+      return stat.isDirectory
     case 'symlink':
-      return stats.isSymbolicLink()
+      return stat.isSymbolicLink
     case 'fifo':
-      return stats.isFIFO()
+      return stat.isFifo
     case 'socket':
-      return stats.isSocket()
+      return stat.isSocket
     case 'device':
-      return stats.isBlockDevice() || stats.isCharacterDevice()
+      return stat.isBlockDevice || stat.isCharacterDevice
     default:
       return false
   }

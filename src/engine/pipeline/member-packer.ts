@@ -1,12 +1,15 @@
 import type { PackedItem, PackAnswer, PackItem, PackTask } from './pack-protocol.ts'
 import { createOrderedLane } from '../../lib/ordered-lane.ts'
+import type { FileStat } from '../../lib/file-stat.ts'
 import type { ThreadPool } from '../../lib/thread-pool.ts'
-import type { UserNames } from '../../lib/user-names.ts'
+import type { MemberPlace } from '../formats/entry-line.ts'
+import { createItemBatch } from './item-batch.ts'
 import type { PayloadWriter } from './payload-writer.ts'
+import type { SourceTools } from './source-tools.ts'
 import { packLargeFile } from './pack-large-file.ts'
 
-/** Where a member stands: offset of its frame in the zstd stream, tar bytes to skip in it; `null` for entries that are in the index only. */
-export type MemberPlace = [frameOffset: number, skip: number] | null
+/** What became of an item. @param line its index line, still open for its place; empty when nothing was stored */
+export type OnPacked = (item: PackItem, packed: PackedItem, line: Uint8Array, place: MemberPlace) => void
 
 /** Turns items into tar members in frames, in order; small ones whole in the threads, large ones read here and compressed there. */
 export interface MemberPacker {
@@ -14,8 +17,8 @@ export interface MemberPacker {
   readonly packedCount: number
   /** Whether a hard link added now would be packed together with item `itemNumber` (counted from 0): then the thread itself sees what became of that one. */
   isOpen(itemNumber: number): boolean
-  /** A promise only when there is something to wait for. */
-  add(item: PackItem): Promise<void> | undefined
+  /** A promise only when there is something to wait for. @param listed what the item was when it was listed, copied here */
+  add(item: PackItem, listed: FileStat | null): Promise<void> | undefined
   /** Packs what is waiting for its frame to fill, and waits until all is told. */
   drain(): Promise<void>
   /** Drains and writes the end of the archive. */
@@ -31,36 +34,37 @@ export function createMemberPacker(options: {
   pool: ThreadPool<PackTask, PackAnswer>
   payload: PayloadWriter
   frameBytes: number
-  names: UserNames
+  tools: SourceTools
   signal: AbortSignal
   /** Called in the order of the items, one at a time. */
-  onPacked: (item: PackItem, packed: PackedItem, place: MemberPlace) => void
+  onPacked: OnPacked
 }): MemberPacker {
-  const { pool, payload, frameBytes, names, signal, onPacked } = options
+  const { pool, payload, frameBytes, tools, signal, onPacked } = options
   const lane = createOrderedLane(pool.size * 2)
   const freeBuffers: ArrayBuffer[] = []
-  let batch: PackItem[] = []
-  let batchBytes = 0
+  const batch = createItemBatch<PackItem>()
   let packedCount = 0
   let addedCount = 0
 
-  function tell(item: PackItem, packed: PackedItem, place: MemberPlace): void {
+  function tell(item: PackItem, packed: PackedItem, line: Uint8Array, place: MemberPlace): void {
     packedCount += 1
-    onPacked(item, packed, place)
+    onPacked(item, packed, line, place)
   }
 
   function flush(): Promise<void> {
-    const items = batch
-    batch = []
-    batchBytes = 0
+    const { items, stats } = batch.take()
     if (items.length === 0) return Promise.resolve()
     return lane.push(
-      () => pool.run({ kind: 'entries', items }),
+      () => pool.run({ kind: 'entries', items, stats }, [stats.buffer]),
       async (answer) => {
         if (answer.kind !== 'entries') throw new Error(`an entries task was answered with ${answer.kind}`)
         const frameOffset = payload.offset
         if (answer.frame !== null) await payload.append(answer.frame, answer.tarBytes)
-        answer.items.forEach((packed, i) => tell(items[i]!, packed, packed.skip < 0 ? null : [frameOffset, packed.skip]))
+        let lineAt = 0
+        answer.items.forEach((packed, i) => {
+          const line = answer.lines.subarray(lineAt, (lineAt += packed.lineBytes))
+          tell(items[i]!, packed, line, packed.skip < 0 ? null : [frameOffset, packed.skip])
+        })
       },
     )
   }
@@ -68,9 +72,9 @@ export function createMemberPacker(options: {
   async function addLarge(item: PackItem): Promise<void> {
     await flush()
     let place: MemberPlace = null
-    const packed = await packLargeFile(item, {
+    const { packed, line } = await packLargeFile(item, {
       frameBytes,
-      names,
+      tools,
       signal,
       takeBuffer: () => freeBuffers.pop() ?? new ArrayBuffer(frameBytes + 64 * 1024),
       piece: (buffer, length) =>
@@ -86,7 +90,7 @@ export function createMemberPacker(options: {
     })
     await lane.push(
       () => Promise.resolve(),
-      () => tell(item, packed, place),
+      () => tell(item, packed, line, place),
     )
   }
 
@@ -94,17 +98,16 @@ export function createMemberPacker(options: {
     get packedCount() {
       return packedCount
     },
-    add(item) {
+    add(item, listed) {
       const bytes = usualHeaderBytes + item.path.length + (item.kind === 'file' ? item.sizeBytes : 0)
       addedCount += 1
       if (bytes > frameBytes) return addLarge(item)
-      const full = batchBytes + bytes > (item.kind === 'hardlink' ? 2 : 1) * frameBytes
+      const full = batch.bytes + bytes > (item.kind === 'hardlink' ? 2 : 1) * frameBytes
       const waiting = full ? flush() : undefined
-      batch.push(item)
-      batchBytes += bytes
+      batch.add(item, listed, bytes)
       return waiting
     },
-    isOpen: (itemNumber) => itemNumber >= addedCount - batch.length && batchBytes + linkBytes <= 2 * frameBytes,
+    isOpen: (itemNumber) => itemNumber >= addedCount - batch.count && batch.bytes + linkBytes <= 2 * frameBytes,
     async drain() {
       await flush()
       await lane.drain()

@@ -25,39 +25,41 @@ export interface PackItem {
 
 /** What all names of a file say of it. */
 export interface InodeFacts {
-  mode: bigint
-  uid: bigint
-  gid: bigint
+  /** st_mode, type bits included */
+  mode: number
+  uid: number
+  gid: number
   mtimeNs: bigint
 }
 
 /** What became of one item, in the order of the items. */
 export interface PackedItem {
-  /** the index line, still open for its `at`; `null` when nothing was stored */
-  line: string | null
+  /** bytes of the index line, which lies behind those of the items before; 0 when nothing was stored */
+  lineBytes: number
   /** tar bytes before the member in its frame; -1 for an entry that is in the index only */
   skip: number
   kind: EntryKind
   contentBytes: number
   grade: Grade | null
-  retried: boolean
+  retried?: true
   /** whether it holds the content of its hard link group: its name may have become another file since it was listed */
-  holdsGroup: boolean
-  finding: ConsistencyFinding | null
+  holdsGroup?: true
+  finding?: ConsistencyFinding
   /** the file could not be read: an issue of the run */
-  error: { code: string; message: string } | null
+  error?: { code: string; message: string }
 }
 
 export type PackTask =
-  /** Pack whole entries into one frame. */
-  | { kind: 'entries'; items: PackItem[] }
+  /** Pack whole entries into one frame. `stats`: a `FileStat` for each item, as it was listed, or zeros. */
+  | { kind: 'entries'; items: PackItem[]; stats: Uint32Array }
   /** Compress a piece of a large member. */
   | { kind: 'bytes'; buffer: ArrayBuffer; length: number }
   /** Encrypt consecutive age chunks; `last` when the final one is among them. */
   | { kind: 'seal'; buffer: ArrayBuffer; length: number; firstChunk: number; last: boolean }
 
 export type PackAnswer =
-  | { kind: 'entries'; frame: Uint8Array | null; tarBytes: number; items: PackedItem[] }
+  /** `lines`: the index lines of the items, one behind the other, each still open for its `at` */
+  | { kind: 'entries'; frame: Uint8Array | null; tarBytes: number; items: PackedItem[]; lines: Uint8Array }
   /** `buffer` comes back to be filled again */
   | { kind: 'bytes'; frame: Uint8Array; buffer: ArrayBuffer }
   | { kind: 'seal'; sealed: Uint8Array; buffer: ArrayBuffer }

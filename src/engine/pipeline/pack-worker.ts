@@ -1,23 +1,27 @@
 import { workerData } from 'node:worker_threads'
 import { answerTasks } from '../../lib/thread-answer.ts'
-import { loadUserNames } from '../../lib/user-names.ts'
 import { compressFrame } from '../../lib/zstd-frame.ts'
 import { ageChunkBytes, ageTagBytes, sealChunk } from '../crypto/age-stream.ts'
 import { createFrameBuilder } from './frame-builder.ts'
 import { packError } from '../thread-errors.ts'
+import { createSourceTools } from './source-tools.ts'
 import type { PackAnswer, PackTask, PackThreadData } from './pack-protocol.ts'
 
 /** A packing thread: reads and packs small files, compresses, encrypts. */
 const { level, frameBytes, payloadKey } = workerData as PackThreadData
-const builder = createFrameBuilder(frameBytes, loadUserNames())
+const builder = createFrameBuilder(frameBytes, createSourceTools())
 
 answerTasks<PackTask, PackAnswer>((task) => {
   switch (task.kind) {
     case 'entries': {
-      const { tar, items } = builder.build(task.items)
-      if (tar.byteLength === 0) return { answer: { kind: 'entries', frame: null, tarBytes: 0, items } }
+      const { tar, items, lines } = builder.build(task.items, task.stats)
+      if (tar.byteLength === 0) return { answer: { kind: 'entries', frame: null, tarBytes: 0, items, lines } }
       const frame = compressFrame(tar, level)
-      return { answer: { kind: 'entries', frame, tarBytes: tar.byteLength, items }, transfer: [frame.buffer as ArrayBuffer] }
+      const copied = lines.slice()
+      return {
+        answer: { kind: 'entries', frame, tarBytes: tar.byteLength, items, lines: copied },
+        transfer: [frame.buffer as ArrayBuffer, copied.buffer],
+      }
     }
     case 'bytes': {
       const frame = compressFrame(new Uint8Array(task.buffer, 0, task.length), level)

@@ -1,6 +1,7 @@
 import type { ConsistencyFinding } from '../../core/consistency.ts'
 import type { FrozenGrade, Grade } from '../../core/grade.ts'
 import { pathText } from '../../lib/byte-path.ts'
+import type { FileFields } from './entry-metadata.ts'
 import type { PackedItem, PackItem } from './pack-protocol.ts'
 
 /** What the `sizeBytes` stored of a file are worth, by what happened while they were read; fewer read than stored means filled up with zeros. */
@@ -11,8 +12,16 @@ export function gradeOf(frozen: FrozenGrade | undefined, finding: ConsistencyFin
   return frozen ?? 'stable'
 }
 
-export function notStored(item: PackItem, finding: ConsistencyFinding, error: PackedItem['error']): PackedItem {
-  return { line: null, skip: -1, kind: item.kind, contentBytes: 0, grade: null, retried: false, holdsGroup: false, finding, error }
+/** @param fields all that is said of it, its grade too · `lineBytes` of its index line · `contentBytes` read of it, holes left out */
+export function packedFile(fields: FileFields, skip: number, lineBytes: number, contentBytes: number): PackedItem {
+  const packed: PackedItem = { lineBytes, skip, kind: 'file', contentBytes, grade: fields.grade ?? null }
+  if (fields.flags?.includes('retried') === true) packed.retried = true
+  if (fields.hardlinkGroup !== undefined) packed.holdsGroup = true
+  return packed
+}
+
+export function notStored(item: PackItem, why: Pick<PackedItem, 'finding' | 'error'>): PackedItem {
+  return { lineBytes: 0, skip: -1, kind: item.kind, contentBytes: 0, grade: null, ...why }
 }
 
 /**

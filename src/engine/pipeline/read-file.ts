@@ -1,8 +1,10 @@
-import { type BigIntStats, closeSync, fstatSync, lstatSync, readSync, statSync } from 'node:fs'
+import { closeSync, readSync } from 'node:fs'
 import type { ConsistencyFinding, ConsistencyReason, ConsistencyVerdict } from '../../core/consistency.ts'
 import { BastionError } from '../../core/errors.ts'
-import { type BytePath, fsPath, pathText } from '../../lib/byte-path.ts'
-import { changeOf, type FileState, fingerprintOf, isSameFile, isWithinGranularity } from './fingerprint.ts'
+import type { FrozenGrade } from '../../core/grade.ts'
+import { type BytePath, pathText } from '../../lib/byte-path.ts'
+import type { FileStat, FileStater } from '../../lib/file-stat.ts'
+import { changeOf, fingerprintOf, isWithinGranularity } from './fingerprint.ts'
 import { openSourceFile } from './open-source-file.ts'
 
 /** A file of a source, by the names it is stored and read under. */
@@ -10,13 +12,14 @@ export interface FileRef {
   path: BytePath
   physical: BytePath
   followed: boolean
-  frozen: boolean
+  /** read from a source snapshot, and what that is worth */
+  frozen: FrozenGrade | undefined
 }
 
 /** A source file held open while its bytes are stored. */
 export interface OpenedFile extends Disposable {
   readonly fd: number
-  readonly before: BigIntStats
+  readonly before: FileStat
   /**
    * Compares the file with what it was when it was opened, by the handle and by its name.
    * @param readBytes how many bytes of it were found, at most the announced size
@@ -25,35 +28,35 @@ export interface OpenedFile extends Disposable {
 }
 
 /** How a file that could not be opened is told: gone, or another thing at its place, or unreadable. */
-export type OpenRefusal = { finding: ConsistencyFinding; error: { code: string; message: string } | null }
+export type OpenRefusal = { finding: ConsistencyFinding; error?: { code: string; message: string } }
 
-export function openFile(file: FileRef): OpenedFile | OpenRefusal {
+export function openFile(file: FileRef, stater: FileStater): OpenedFile | OpenRefusal {
   let fd: number
   try {
     fd = openSourceFile(file.physical, file.followed)
   } catch (error) {
-    if (isGone(error)) return { finding: findingOf(file, 'deleted', 'stat_after_missing'), error: null }
-    if ((error as NodeJS.ErrnoException).code === 'ELOOP') return { finding: findingOf(file, 'replaced', 'file_id_changed'), error: null }
+    if (isGone(error)) return { finding: findingOf(file, 'deleted', 'stat_after_missing') }
+    if ((error as NodeJS.ErrnoException).code === 'ELOOP') return { finding: findingOf(file, 'replaced', 'file_id_changed') }
     return readErrorOf(file, error)
   }
-  const openedAtNs = BigInt(Date.now()) * 1_000_000n
-  let before: BigIntStats
+  const openedAtMs = Date.now()
+  let before: FileStat
   try {
-    before = fstatSync(fd, { bigint: true })
+    before = stater.byHandle(fd).copy()
   } catch (error) {
     closeSync(fd)
     return readErrorOf(file, error)
   }
-  if (!before.isFile()) {
+  if (!before.isFile) {
     closeSync(fd)
-    return { finding: findingOf(file, 'replaced', 'file_id_changed'), error: null }
+    return { finding: findingOf(file, 'replaced', 'file_id_changed') }
   }
   return {
     fd,
     before,
     finding(readBytes) {
-      const after = fstatSync(fd, { bigint: true })
-      const change = changeOf(before, after) ?? (readBytes < Number(before.size) && before.size === after.size ? 'size_changed' : null)
+      const after = stater.byHandle(fd).copy()
+      const change = changeOf(before, after) ?? (readBytes < before.size && before.size === after.size ? 'size_changed' : null)
       if (file.frozen) {
         if (change !== null) throw new BastionError('internal', `${pathText(file.path).text} changed on a frozen source snapshot (${change})`)
         return null
@@ -61,10 +64,10 @@ export function openFile(file: FileRef): OpenedFile | OpenRefusal {
       // Taking a name from a file moves its ctime too: what became of the name says more than that.
       const isContent = change !== null && (change !== 'mtime_changed' || before.mtimeNs !== after.mtimeNs)
       if (isContent) return findingOf(file, 'changed', change, before, after)
-      const named = (file.followed ? statSync : lstatSync)(fsPath(file.physical), { bigint: true, throwIfNoEntry: false })
-      if (named === undefined) return findingOf(file, 'deleted', 'stat_after_missing', before)
-      if (!isSameFile(before, named)) return findingOf(file, 'replaced', 'file_id_changed', before, named)
-      if (change !== null || isWithinGranularity(before, openedAtNs)) return findingOf(file, 'changed', 'mtime_changed', before, after)
+      const named = stater.byPathIfThere(file.physical, file.followed)
+      if (named === null) return findingOf(file, 'deleted', 'stat_after_missing', before)
+      if (!named.isSameFile(before)) return findingOf(file, 'replaced', 'file_id_changed', before, named)
+      if (change !== null || isWithinGranularity(before, openedAtMs)) return findingOf(file, 'changed', 'mtime_changed', before, after)
       return null
     },
     [Symbol.dispose]() {
@@ -90,7 +93,7 @@ export function readFully(fd: number, into: Uint8Array, offset: number, length: 
   return done
 }
 
-function findingOf(file: FileRef, verdict: ConsistencyVerdict, reason: ConsistencyReason, before?: FileState, after?: FileState): ConsistencyFinding {
+function findingOf(file: FileRef, verdict: ConsistencyVerdict, reason: ConsistencyReason, before?: FileStat, after?: FileStat): ConsistencyFinding {
   return {
     verdict,
     sample: {

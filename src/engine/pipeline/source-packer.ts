@@ -4,11 +4,12 @@ import { BastionError } from '../../core/errors.ts'
 import type { ErrorPolicy } from '../../core/filesystem-source.ts'
 import { type Grade, worseGrade } from '../../core/grade.ts'
 import { type BytePath, pathText } from '../../lib/byte-path.ts'
+import type { FileStat } from '../../lib/file-stat.ts'
 import type { IndexWriter } from '../formats/entries-index-writer.ts'
-import { closeEntryLine } from '../formats/entry-line.ts'
+import { closeEntryLine, type MemberPlace } from '../formats/entry-line.ts'
 import type { SourceEntry, SourceItem } from '../sources/source.ts'
 import { createHardLinkTable } from './hard-link-table.ts'
-import type { MemberPacker, MemberPlace } from './member-packer.ts'
+import type { MemberPacker, OnPacked } from './member-packer.ts'
 import type { InodeFacts, PackedItem, PackItem } from './pack-protocol.ts'
 import { isGone, readErrorOf } from './read-file.ts'
 import { type SettleCandidate, settle } from './settle-pass.ts'
@@ -38,7 +39,7 @@ export interface PackReport {
   readonly replacements: Map<BytePath, string>
 }
 
-export interface SourcePacker {
+export interface SourcePacker extends Disposable {
   readonly report: PackReport
   /** A promise only when there is something to wait for. @throws issues when the policy is to stop at the first unreadable file */
   add(item: SourceItem): Promise<void> | undefined
@@ -55,9 +56,11 @@ const maxSettleCandidates = 100_000
  * @param createMembers makes the packer below, given where its results go
  */
 export function createSourcePacker(options: {
-  createMembers: (onPacked: (item: PackItem, packed: PackedItem, place: MemberPlace) => void) => MemberPacker
+  createMembers: (onPacked: OnPacked) => MemberPacker
   index: IndexWriter
   errorPolicy: ErrorPolicy
+  /** for what memory is too small for */
+  spillDirectory: string
 }): SourcePacker {
   const { index, errorPolicy } = options
   const totals: SourceTotals = { files: 0, dirs: 0, links: 0, others: 0, source_bytes: 0 }
@@ -67,7 +70,7 @@ export function createSourcePacker(options: {
   const replacements = new Map<BytePath, string>()
   const candidates: SettleCandidate[] = []
   const settling = new Map<BytePath, SettleCandidate>()
-  const links = createHardLinkTable()
+  const links = createHardLinkTable({ spillDirectory: options.spillDirectory })
   const members = options.createMembers(onPacked)
   let addedCount = 0
 
@@ -84,15 +87,15 @@ export function createSourcePacker(options: {
     if (grade !== null) gradeCounts.set(grade, (gradeCounts.get(grade) ?? 0) + by)
   }
 
-  function onPacked(item: PackItem, packed: PackedItem, place: MemberPlace): void {
-    if (item.supersedes) return onSettled(item, packed, place)
+  function onPacked(item: PackItem, packed: PackedItem, line: Uint8Array, place: MemberPlace): void {
+    if (item.supersedes) return onSettled(item, packed, line, place)
     links.onPacked(item, packed)
-    if (packed.error !== null) addIssue(item.path, packed.error)
-    if (packed.line === null) {
-      if (packed.finding !== null) addFinding(consistency, packed.finding)
+    if (packed.error !== undefined) addIssue(item.path, packed.error)
+    if (packed.lineBytes === 0) {
+      if (packed.finding !== undefined) addFinding(consistency, packed.finding)
       return
     }
-    index.add(item.path, closeEntryLine(packed.line, place))
+    index.add(item.path, line, place)
     if (packed.kind === 'file') totals.files += 1
     else if (packed.kind === 'dir') totals.dirs += 1
     else if (packed.kind === 'symlink' || packed.kind === 'hardlink') totals.links += 1
@@ -100,7 +103,7 @@ export function createSourcePacker(options: {
     totals.source_bytes += packed.contentBytes
     if (packed.retried) consistency.retried_total += 1
     countGrade(packed.grade, 1)
-    if (packed.finding === null) return
+    if (packed.finding === undefined) return
     if (canSettle(packed.finding) && candidates.length < maxSettleCandidates) {
       const { finding, grade, contentBytes } = packed
       candidates.push({ item: packed.holdsGroup ? item : aloneOf(item), finding, grade, contentBytes })
@@ -110,17 +113,17 @@ export function createSourcePacker(options: {
   }
 
   /** A later member of the same path takes the place of the first; when there is none the first stands as it was found. */
-  function onSettled(item: PackItem, packed: PackedItem, place: MemberPlace): void {
+  function onSettled(item: PackItem, packed: PackedItem, line: Uint8Array, place: MemberPlace): void {
     const candidate = settling.get(item.path)
     settling.delete(item.path)
-    if (packed.line !== null) replacements.set(item.path, closeEntryLine(packed.line, place))
+    if (packed.lineBytes > 0) replacements.set(item.path, closeEntryLine(Buffer.from(line).toString(), place))
     if (candidate === undefined) return // a hard link written again after its file
-    if (packed.line === null) return addFinding(consistency, candidate.finding)
+    if (packed.lineBytes === 0) return addFinding(consistency, candidate.finding)
     totals.source_bytes += packed.contentBytes - candidate.contentBytes
     countGrade(candidate.grade, -1)
     countGrade(packed.grade, 1)
-    if (packed.error !== null) addIssue(item.path, packed.error)
-    if (packed.finding === null) consistency.retried_total += 1
+    if (packed.error !== undefined) addIssue(item.path, packed.error)
+    if (packed.finding === undefined) consistency.retried_total += 1
     else addFinding(consistency, packed.finding)
   }
 
@@ -132,9 +135,9 @@ export function createSourcePacker(options: {
     return item
   }
 
-  function send(item: PackItem): Promise<void> | undefined {
+  function send(item: PackItem, listed: FileStat | null): Promise<void> | undefined {
     addedCount += 1
-    return members.add(item)
+    return members.add(item, listed)
   }
 
   async function addName(entry: SourceEntry, linkId: string): Promise<void> {
@@ -143,7 +146,7 @@ export function createSourcePacker(options: {
     const first = links.itemOf(linkId)
     if (first !== null && first >= members.packedCount && !members.isOpen(first)) await members.drain()
     links.describe(item, linkId, entry.linkCount, addedCount)
-    await send(item)
+    await send(item, entry.stat)
   }
 
   return {
@@ -168,7 +171,7 @@ export function createSourcePacker(options: {
         return undefined
       }
       const { entry } = sourceItem
-      return entry.linkId === undefined ? send(packItemOf(entry)) : addName(entry, entry.linkId)
+      return entry.linkId === undefined ? send(packItemOf(entry), entry.stat) : addName(entry, entry.linkId)
     },
     async settle() {
       await members.drain()
@@ -177,7 +180,7 @@ export function createSourcePacker(options: {
         groupLinks: (groups) => links.linksOf(groups, index.scan()),
         pack: async (item, candidate) => {
           if (candidate !== null) settling.set(item.path, candidate)
-          await send(item)
+          await send(item, null)
         },
         settled: async (item) => {
           await members.drain()
@@ -188,6 +191,7 @@ export function createSourcePacker(options: {
       await members.end()
       for (const candidate of left) addFinding(consistency, candidate.finding)
     },
+    [Symbol.dispose]: () => links[Symbol.dispose](),
   }
 }
 
@@ -198,7 +202,7 @@ function aloneOf({ group: _group, linkId: _linkId, primary: _primary, ...item }:
 
 function inodeOf(line: string): InodeFacts {
   const { mode, uid, gid, mtime_ns } = JSON.parse(line) as Pick<Entry, 'mode' | 'uid' | 'gid' | 'mtime_ns'>
-  return { mode: BigInt(mode), uid: BigInt(uid), gid: BigInt(gid), mtimeNs: BigInt(mtime_ns) }
+  return { mode, uid, gid, mtimeNs: BigInt(mtime_ns) }
 }
 
 function canSettle(finding: ConsistencyFinding): boolean {

@@ -2,6 +2,7 @@ import type { CoverageItem } from '../../core/coverage.ts'
 import type { EntryKind } from '../../core/entry.ts'
 import type { FrozenGrade } from '../../core/grade.ts'
 import type { BytePath } from '../../lib/byte-path.ts'
+import type { FileStat } from '../../lib/file-stat.ts'
 
 /** One thing to store. Hard links are not known yet here: the packer sees them by `linkId`. */
 export interface SourceEntry {
@@ -12,6 +13,8 @@ export interface SourceEntry {
   kind: Exclude<EntryKind, 'hardlink'>
   /** as seen when it was listed */
   sizeBytes: number
+  /** the same moment, in full, until the next entry is asked for; null where there is more to know only when it is read */
+  stat: FileStat | null
   /** the same for all names of one file; absent for files with one name, and where hard links are stored as copies */
   linkId?: string
   /** how many names the file has */

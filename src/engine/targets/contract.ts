@@ -398,7 +398,6 @@ export const targetContract: readonly TargetContractCase[] = [
       'q?x#y',
       'it\'s "quoted"',
       'ünï-日本-🗄',
-      '.hidden',
       'tail.',
       '~tilde',
       'a:b',
@@ -413,6 +412,25 @@ export const targetContract: readonly TargetContractCase[] = [
       await listed(target, prefix, { recursive: true }),
       names.map((name) => at(`${name}/${name}`)),
     )
+  }),
+
+  promise('a name may begin with a dot', async (target, at, prefix) => {
+    await target.put(at('.hidden/.object'), someBytes(5, 38))
+    sameBytes(await read(target, at('.hidden/.object')), someBytes(5, 38))
+    sameKeys(await listed(target, prefix), [at('.hidden')])
+    sameKeys(await listed(target, prefix, { recursive: true }), [at('.hidden/.object')])
+  }),
+
+  promise('an object that is put in place is stored as any other', async (target, at) => {
+    const bytes = someBytes(100_000, 39)
+    await target.put(at('new/bytes'), bytes, { inPlace: true })
+    await target.put(at('new/stream'), chunksOf(bytes, bytes), { inPlace: true })
+    sameBytes(await read(target, at('new/bytes')), bytes)
+    same((await target.stat(at('new/stream')))?.sizeBytes, 2 * bytes.length, 'its size')
+    const failure = new Error('the source broke')
+    await rejectsWith(target.put(at('new/failed'), failing(failure, bytes), { inPlace: true }), failure)
+    await rejects(target.put(at('new/failed'), chunksOf(bytes), { inPlace: true, sizeBytes: 1 }), 'target_rejected')
+    same(await existsDetail(target.put(at('new/bytes'), new Uint8Array(1), { inPlace: true, ifAbsent: true })), true, 'details.exists of the error')
   }),
 
   promise('after an abort nothing begins', async (target, at, prefix) => {

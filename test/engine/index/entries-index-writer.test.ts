@@ -7,7 +7,7 @@ import { openEntriesIndex } from '../../../src/engine/formats/entries-index-read
 import { createIndexWriter } from '../../../src/engine/formats/entries-index-writer.ts'
 import type { BytePath } from '../../../src/lib/byte-path.ts'
 import { pathText } from '../../../src/lib/byte-path.ts'
-import { all, anyPaths, collect, emptyFolder, fileLine, header, readerOf, storedIndex } from './index-fixture.ts'
+import { all, anyPaths, collect, emptyFolder, fileLine, openLine, place, header, readerOf, storedIndex } from './index-fixture.ts'
 
 const numbered = (count: number): BytePath[] => Array.from({ length: count }, (_, i) => `dir/secret-name-${100_000 + i}`)
 
@@ -45,7 +45,7 @@ describe('replacements', () => {
           const replacements = new Map<BytePath, string | null>()
           const expected: [BytePath, string | undefined][] = []
           for (const path of paths) {
-            writer.add(path, fileLine(path))
+            writer.add(path, openLine(path), place)
             const fate = fates.next().value!
             const user = fate === 'swap' ? 'u' : fate === 'grow' ? 'u'.repeat(900) : undefined
             if (fate === 'drop') replacements.set(path, null)
@@ -66,7 +66,7 @@ describe('replacements', () => {
     const paths = numbered(1000)
     const frames = async (replacements: Map<BytePath, string>) => {
       await using writer = createIndexWriter({ spillDirectory: folder.path, frameBytes: 20_000 })
-      for (const path of paths) writer.add(path, fileLine(path))
+      for (const path of paths) writer.add(path, openLine(path), place)
       const stored = await all(writer.finish(header, replacements))
       return stored.map((frame) => Buffer.from(frame).toString('hex'))
     }
@@ -81,7 +81,7 @@ describe('replacements', () => {
     for (const path of ['0', 'dir/secret-name-100003x', 'z']) {
       await using folder = await emptyFolder()
       await using writer = createIndexWriter({ spillDirectory: folder.path, frameBytes: 1000 })
-      for (const added of numbered(10)) writer.add(added, fileLine(added))
+      for (const added of numbered(10)) writer.add(added, openLine(added), place)
       await expect(collect(writer.finish(header, new Map([[path, fileLine(path)]])))).rejects.toThrow(/there is none/)
     }
     await using folder = await emptyFolder()
@@ -92,7 +92,7 @@ describe('replacements', () => {
   test('with the line of another path are our bug', async () => {
     await using folder = await emptyFolder()
     await using writer = createIndexWriter({ spillDirectory: folder.path })
-    writer.add('a', fileLine('a'))
+    writer.add('a', openLine('a'), place)
     await expect(collect(writer.finish(header, new Map([['a', fileLine('b')]])))).rejects.toThrow(/another path/)
   })
 })
@@ -101,20 +101,21 @@ describe('adding', () => {
   test('refuses paths out of order, lines that could not be read back, and anything after the end', async () => {
     await using folder = await emptyFolder()
     await using writer = createIndexWriter({ spillDirectory: folder.path })
-    writer.add('b', fileLine('b'))
-    expect(() => writer.add('b', fileLine('b'))).toThrow(/out of order/)
-    expect(() => writer.add('a', fileLine('a'))).toThrow(/out of order/)
-    expect(() => writer.add('c', fileLine('c', { user: 'x'.repeat(1 << 20) }))).toThrow(/could not be read back/)
+    writer.add('b', openLine('b'), place)
+    expect(() => writer.add('b', openLine('b'), place)).toThrow(/out of order/)
+    expect(() => writer.add('a', openLine('a'), place)).toThrow(/out of order/)
+    expect(() => writer.add('c', openLine('c', { user: 'x'.repeat(1 << 20) }), place)).toThrow(/could not be read back/)
     expect(writer.count).toBe(1)
-    await collect(writer.finish(header, new Map()))
-    expect(() => writer.add('d', fileLine('d'))).toThrow(/finished/)
-    await expect(collect(writer.finish(header, new Map()))).rejects.toThrow(/finished/)
+    const stored = writer.finish(header, new Map())
+    expect(() => writer.add('d', openLine('d'), place)).toThrow(/finished/)
+    expect(() => writer.finish(header, new Map())).toThrow(/finished/)
+    expect(await collect(stored)).toEqual(await collect(stored))
   })
 
   test('takes lines longer than a frame, up to the limit', async () => {
     await using folder = await emptyFolder()
     await using writer = createIndexWriter({ spillDirectory: folder.path, frameBytes: 1000 })
-    for (const path of ['a', 'b', 'c']) writer.add(path, fileLine(path, path === 'b' ? { user: 'x'.repeat((1 << 20) - 500) } : {}))
+    for (const path of ['a', 'b', 'c']) writer.add(path, openLine(path, path === 'b' ? { user: 'x'.repeat((1 << 20) - 500) } : {}), place)
     const bytes = await collect(writer.finish(header, new Map()))
     expect((await entriesOf(bytes, 3)).map((entry) => entry.bytes)).toEqual(['a', 'b', 'c'])
   })
@@ -125,7 +126,7 @@ describe('adding', () => {
     const lines: string[] = []
     for (const [index, path] of numbered(300).entries()) {
       lines.push(fileLine(path, { user: 'größe' }))
-      writer.add(path, lines.at(-1)!)
+      writer.add(path, openLine(path, { user: 'größe' }), place)
       if (index % 67 === 0) expect([...writer.scan()]).toEqual(lines)
     }
     expect([...writer.scan()]).toEqual(lines)
@@ -146,7 +147,7 @@ describe('the spill', () => {
     const paths = numbered(20_000)
     {
       await using writer = createIndexWriter({ spillDirectory: folder.path, memoryLimitBytes: 10_000, frameBytes: 4000, level: 1 })
-      for (const path of paths) writer.add(path, fileLine(path))
+      for (const path of paths) writer.add(path, openLine(path), place)
       expect(await folder.names()).toEqual([])
       const [spill, ...others] = openFiles()
       expect(others).toEqual([])
@@ -167,16 +168,16 @@ describe('the spill', () => {
   async function inMemory(paths: BytePath[]): Promise<Buffer> {
     await using folder = await emptyFolder()
     await using writer = createIndexWriter({ spillDirectory: folder.path, frameBytes: 4000, level: 1 })
-    for (const path of paths) writer.add(path, fileLine(path))
+    for (const path of paths) writer.add(path, openLine(path), place)
     return await collect(writer.finish(header, new Map([[paths[7]!, null]])))
   }
 
   test('is not made while memory is enough, and is closed when nothing was finished', async () => {
     await using folder = await emptyFolder()
     await using unused = createIndexWriter({ spillDirectory: `${folder.path}/absent` })
-    for (const path of numbered(10_000)) unused.add(path, fileLine(path))
+    for (const path of numbered(10_000)) unused.add(path, openLine(path), place)
     await using dropped = createIndexWriter({ spillDirectory: folder.path, memoryLimitBytes: 0, frameBytes: 1000 })
-    for (const path of numbered(100)) dropped.add(path, fileLine(path))
+    for (const path of numbered(100)) dropped.add(path, openLine(path), place)
     expect(await folder.names()).toEqual([])
   })
 })

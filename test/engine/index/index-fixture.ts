@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import type { IndexHeader } from '../../../src/core/entry.ts'
 import { BastionError } from '../../../src/core/errors.ts'
 import { createIndexWriter } from '../../../src/engine/formats/entries-index-writer.ts'
-import { closeEntryLine, entryLine, type EntryFields } from '../../../src/engine/formats/entry-line.ts'
+import { closeEntryLine, entryLine, type EntryFields, type MemberPlace } from '../../../src/engine/formats/entry-line.ts'
 import { createSeekTable } from '../../../src/engine/formats/archive-v1/seek-table.ts'
 import type { RangeReader } from '../../../src/engine/formats/range-reader.ts'
 import type { BytePath } from '../../../src/lib/byte-path.ts'
@@ -25,7 +25,13 @@ export function fileFields(bytes: BytePath, extra: Partial<EntryFields> = {}): E
 }
 
 export function fileLine(bytes: BytePath, extra: Partial<EntryFields> = {}): string {
-  return closeEntryLine(entryLine(fileFields(bytes, extra)), [0, 0])
+  return closeEntryLine(entryLine(fileFields(bytes, extra)), place)
+}
+
+export const place: MemberPlace = [0, 0]
+
+export function openLine(bytes: BytePath, extra: Partial<EntryFields> = {}): Uint8Array {
+  return Buffer.from(entryLine(fileFields(bytes, extra)))
 }
 
 export async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
@@ -41,7 +47,7 @@ export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
 /** The stored index of some paths, in ascending order, each with a hash of its own. */
 export async function storedIndex(paths: Iterable<BytePath>, options: { frameBytes?: number } = {}): Promise<Buffer> {
   await using writer = createIndexWriter({ spillDirectory: tmpdir(), ...options })
-  for (const bytes of paths) writer.add(bytes, fileLine(bytes, { hash: createHash('sha256').update(bytes).digest('hex') }))
+  for (const bytes of paths) writer.add(bytes, openLine(bytes, { hash: createHash('sha256').update(bytes).digest('hex') }), place)
   return await collect(writer.finish(header, new Map()))
 }
 

@@ -18,16 +18,16 @@ export interface TarMember {
   device?: { type: 'block' | 'char'; major: number; minor: number }
   /** bytes of data that follow in the stream: a file's size, of a sparse file its segments together; 0 for all that is not a file */
   sizeBytes: number
-  /** permission bits, with setuid, setgid and sticky */
+  /** permission bits, with setuid, setgid and sticky; others are not stored */
   mode: number
   uid: number
   gid: number
-  user?: string
-  group?: string
+  user?: string | undefined
+  group?: string | undefined
   mtimeNs: bigint
   /** where a symlink points; for a hard link the path of the member it links to */
   linkPath?: BytePath
-  xattrs?: ReadonlyArray<readonly [name: string, value: Uint8Array]>
+  xattrs?: ReadonlyArray<readonly [name: string, value: Uint8Array]> | undefined
   sparse?: { map: SparseMap; realSizeBytes: number }
 }
 

@@ -70,7 +70,7 @@ export function prepareFilesystemSource(
         ...(view === null ? {} : { view }),
         rules,
         symlinkPolicy: spec.symlink_policy,
-        hardlinkPolicy: spec.hardlink_policy,
+        hardlinkPolicy: spec.hardlink_policy ?? 'keep',
         enter,
       }),
     coverage() {

@@ -1,7 +1,7 @@
-import { lstatSync, readdirSync, statSync, type Stats } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import type { PathRules } from '../../../core/path-rules.ts'
 import { type BytePath, fsPath, pathText } from '../../../lib/byte-path.ts'
-import { fileIdOf } from '../../file-id.ts'
+import { createFileStater, type FileStat, type FileStater } from '../../../lib/file-stat.ts'
 import { behindLink, type FrozenView, type ReadPlace } from '../../snapshots/frozen-view.ts'
 import type { SourceEntry, SourceItem } from '../source.ts'
 
@@ -47,6 +47,7 @@ interface Directory extends ReadPlace {
  * hence a stack. Holds the names of the directories it is in and nothing else. Every stat and readdir that fails is told, never skipped.
  */
 export function* walkTree(options: WalkOptions): Generator<SourceItem> {
+  const stater = createFileStater()
   const levels: Level[] = []
   const roots = options.roots.map((root) => root.slice(1)).toSorted(compareBytes)
   levels.push({ logical: '', physical: '', frozen: false, live: '', dev: null, turns: undefined, names: roots, next: 0, pending: [], trail: [] })
@@ -69,55 +70,53 @@ export function* walkTree(options: WalkOptions): Generator<SourceItem> {
     const logical = `${level.logical}/${name}`
     const path = logical.slice(1)
     let place = isRoot ? options.placeOfRoot(logical) : placeIn(level, name, options.view)
-    let stats: Stats
+    let stat: FileStat
     let followed = false
     try {
       // A source path that is a link means the tree behind it: storing the link alone would lose what was asked for.
-      stats = isRoot ? statSync(fsPath(place.physical)) : lstatSync(fsPath(place.physical))
-      if (isRoot) followed = lstatSync(fsPath(place.physical)).isSymbolicLink()
+      if (isRoot) followed = stater.byPath(place.physical, false).isSymbolicLink
+      stat = stater.byPath(place.physical, isRoot)
     } catch (error) {
       yield { problem: { path, error: error as NodeJS.ErrnoException } }
       return
     }
-    if (stats.isSymbolicLink() && options.symlinkPolicy !== 'keep') {
+    if (stat.isSymbolicLink && options.symlinkPolicy !== 'keep') {
       if (options.symlinkPolicy === 'skip') return
+      const link = stat.copy()
       const there = options.view === undefined ? place : behindLink(place, options.view)
-      const behind = there === null ? null : followLink(there.physical, level.trail)
-      if (there !== null && behind !== null) {
-        place = there
-        stats = behind
-        followed = true
-      }
+      const behind = there === null ? null : followLink(there.physical, level.trail, stater)
+      followed = behind !== null
+      stat = behind ?? link
+      if (followed && there !== null) place = there
     }
 
-    const isDirectory = stats.isDirectory()
+    const { isDirectory } = stat
     const decision = options.rules?.decide(pathText(logical).text, isDirectory) ?? 'take'
     if (decision === 'skip') return
-    const kind = kindOf(stats)
+    const kind = kindOf(stat)
     const entry: SourceEntry = {
       path,
       physical: place.physical,
       kind,
-      sizeBytes: kind === 'file' ? stats.size : 0,
-      linkCount: stats.nlink,
+      sizeBytes: kind === 'file' ? stat.size : 0,
+      stat,
+      linkCount: stat.nlink,
       followed,
       frozen: place.frozen,
     }
     if (!isDirectory) {
       // What is read through a link is a copy, whatever other names the file has: nothing could say of the link that it is one of them.
-      if (stats.nlink > 1 && kind === 'file' && !followed && options.hardlinkPolicy === 'keep') {
-        const exact = lstatSync(fsPath(place.physical), { bigint: true, throwIfNoEntry: false })
-        if (exact !== undefined) entry.linkId = fileIdOf(exact)
-      }
+      if (stat.nlink > 1 && kind === 'file' && !followed && options.hardlinkPolicy === 'keep') entry.linkId = stat.fileId
       yield { entry }
       return
     }
 
-    const enter = options.enter({ ...place, logical, dev: stats.dev, ino: stats.ino, parentDev: level.dev })
+    const { dev, ino } = stat
+    const enter = options.enter({ ...place, logical, dev, ino, parentDev: level.dev })
     if (enter === 'leave') return
     // The source "/" has no name of its own. A directory that only leads to what is included is an entry too: its content comes later in byte order.
     if (path !== '') yield { entry }
-    if (enter === 'enter') level.pending.push({ ...place, name, dev: stats.dev, ino: stats.ino })
+    if (enter === 'enter') level.pending.push({ ...place, name, dev, ino })
   }
 
   function* descend(parent: Level, directory: Directory): Generator<SourceItem> {
@@ -157,22 +156,22 @@ function compareBytes(a: BytePath, b: BytePath): number {
 }
 
 /** What is behind a link; `null` for a link to nowhere or back into the way here, which stays a link. */
-function followLink(physical: BytePath, trail: readonly string[]): Stats | null {
-  let stats: Stats | undefined
+function followLink(physical: BytePath, trail: readonly string[], stater: FileStater): FileStat | null {
+  let stat: FileStat | null
   try {
-    stats = statSync(fsPath(physical), { throwIfNoEntry: false })
+    stat = stater.byPathIfThere(physical, true)
   } catch {
     return null // links in a ring, or behind a directory that may not be passed: what is here is the link
   }
-  if (stats === undefined) return null
-  return stats.isDirectory() && trail.includes(`${stats.dev}:${stats.ino}`) ? null : stats
+  if (stat === null) return null
+  return stat.isDirectory && trail.includes(`${stat.dev}:${stat.ino}`) ? null : stat
 }
 
-function kindOf(stats: Stats): SourceEntry['kind'] {
-  if (stats.isFile()) return 'file'
-  if (stats.isDirectory()) return 'dir'
-  if (stats.isSymbolicLink()) return 'symlink'
-  if (stats.isFIFO()) return 'fifo'
-  if (stats.isSocket()) return 'socket'
+function kindOf(stat: FileStat): SourceEntry['kind'] {
+  if (stat.isFile) return 'file'
+  if (stat.isDirectory) return 'dir'
+  if (stat.isSymbolicLink) return 'symlink'
+  if (stat.isFifo) return 'fifo'
+  if (stat.isSocket) return 'socket'
   return 'device'
 }
