@@ -33,7 +33,7 @@ describe.skipIf(whyNot !== undefined)(`a backup on an SFTP server${whyNot === un
     const asked = { env: { ...env, BASTION_SFTP_HOST_KEY: '' } }
     await folder.ok(['backup', 'src', '--to', pinned, ...args], asked)
     expect((await folder.ok(['cat', `${pinned}/docs@latest`, `${folder.path}/src/deep/b.txt`], asked)).stdout).toBe('content of b')
-    const [before, query] = pinned.split('?')
+    const [before = '', query = ''] = pinned.split('?')
     expect(jsonOf(await folder.ok(['verify', `${before}/docs@latest?${query}`, '--json'], asked))).toMatchObject({ ok: true })
     await folder.ok(['restore', `${pinned}@latest`, '--to', 'out'], asked)
     expect(readFileSync(folder.at('out', folder.path, 'src', 'a.txt'), 'utf8')).toBe('content of a')

@@ -71,9 +71,9 @@ export function addBackupCommand(program: Command, run: RunCommand): void {
     .option('--consistency-threshold <n>', 'with "fail": how many may change', '0')
     .option('--one-file-system', 'do not go into other mounts')
     .option('--snapshot <mode>', 'source snapshot: auto, off or required', 'auto')
+    .option('--explain', 'say how the data would travel, and why, and do nothing')
     .option('--snapshot-provider <provider>', 'by this provider only (bastion doctor lists them)')
     .option('--snapshot-root <dir>', 'allow source snapshots of what is here; repeatable', collect, [])
-    .option('--explain', 'say how the data would travel, and why, and do nothing')
     .option('--job-id <id>', 'the job these backups belong to (default: from host and sources)')
     .option('--job-name <name>', 'its name for people')
     .option('--new-target', 'accept that another target, or an empty one, is at a place used before')
@@ -163,16 +163,16 @@ async function backupCommand(sources: string[], options: BackupOptions, context:
   }
 }
 
-/** A snapshot that could not be removed may stand in it: that one is the reaper's. */
-function removeRunDirectory(path: string): void {
-  if (existsSync(join(path, runSnapshotsName))) return
-  rmSync(path, { recursive: true, force: true })
-}
-
 async function explain(dataPath: DataPath, options: BackupOptions, context: CliContext): Promise<ExitCode> {
   if (options.json === true) await context.out(`${JSON.stringify(dataPath)}\n`)
   else for (const { what, choice, why } of dataPath.decisions) await context.out(printableText(`${what}: ${choice} (${why})`) + '\n')
   return exitCodes.ok
+}
+
+/** A snapshot that could not be removed may stand in it: that one is the reaper's. */
+function removeRunDirectory(path: string): void {
+  if (existsSync(join(path, runSnapshotsName))) return
+  rmSync(path, { recursive: true, force: true })
 }
 
 /** @throws invalid_spec */

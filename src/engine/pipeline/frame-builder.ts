@@ -84,7 +84,7 @@ export function createFrameBuilder(frameBytes: number, tools: SourceTools): Fram
       const got = readData(fd, fields, dataStart, dataBytes)
       if (got === dataBytes && stater.byHandle(fd).isSame(listed) && !isWithinGranularity(listed, openedAtMs)) {
         fields.hardlinkGroup = item.group
-        fields.grade = gradeOf(file.frozen, null, size, size)
+        fields.grade = gradeOf(item.frozen, null, size, size)
         return finish(fields, start, dataStart, dataBytes, about)
       }
     } catch (error) {
@@ -126,7 +126,7 @@ export function createFrameBuilder(frameBytes: number, tools: SourceTools): Fram
 
       tar.fill(0, dataStart + got, dataStart + dataBytes)
       if (holdsGroup) fields.hardlinkGroup = item.group
-      fields.grade = gradeOf(file.frozen, finding, size, size - (dataBytes - got))
+      fields.grade = gradeOf(item.frozen, finding, size, size - (dataBytes - got))
       if (attempt > 0 && finding === null) fields.flags = ['retried']
       const packed = finish(fields, start, dataStart, dataBytes, about)
       if (finding !== null) packed.finding = finding
@@ -233,7 +233,7 @@ export function createFrameBuilder(frameBytes: number, tools: SourceTools): Fram
 
   function packItem(item: PackItem, listed: FileStat | null, failed: Map<BytePath, BytePath | null>): PackedItem {
     const physical = item.physical ?? `/${item.path}`
-    const file = { path: item.path, physical, followed: item.followed === true, frozen: item.frozen }
+    const file = { path: item.path, physical, followed: item.followed === true, frozen: item.frozen !== undefined }
     if (item.kind === 'file') return packFile(item, file, listed)
     if (item.inode !== undefined) return packOther(item, item.inode, item.primary)
     try {

@@ -33,7 +33,7 @@ const noLine = new Uint8Array()
  */
 export async function packLargeFile(item: PackItem, context: LargeFileContext): Promise<LargeFile> {
   const { frameBytes, tools, signal } = context
-  const file = { path: item.path, physical: item.physical ?? `/${item.path}`, followed: item.followed === true, frozen: item.frozen }
+  const file = { path: item.path, physical: item.physical ?? `/${item.path}`, followed: item.followed === true, frozen: item.frozen !== undefined }
   const opened = openFile(file, tools.stater)
   if (!('fd' in opened)) return { packed: notStored(item, opened), line: noLine }
   using source = opened
@@ -83,7 +83,7 @@ export async function packLargeFile(item: PackItem, context: LargeFileContext): 
   const foundBytes = size - (dataBytes - readBytes)
   const finding = failure?.finding ?? source.finding(foundBytes)
   fields.hash = hasher.digest('hex')
-  fields.grade = gradeOf(file.frozen, finding, size, foundBytes)
+  fields.grade = gradeOf(item.frozen, finding, size, foundBytes)
   if (holdsGroup) fields.hardlinkGroup = item.group
   if (failure !== null) fields.flags = ['read_error']
   const line = Buffer.from(entryLine(fields))

@@ -1,7 +1,6 @@
 import { closeSync, readSync } from 'node:fs'
 import type { ConsistencyFinding, ConsistencyReason, ConsistencyVerdict } from '../../core/consistency.ts'
 import { BastionError } from '../../core/errors.ts'
-import type { FrozenGrade } from '../../core/grade.ts'
 import { type BytePath, pathText } from '../../lib/byte-path.ts'
 import type { FileStat, FileStater } from '../../lib/file-stat.ts'
 import { changeOf, fingerprintOf, isWithinGranularity } from './fingerprint.ts'
@@ -12,8 +11,7 @@ export interface FileRef {
   path: BytePath
   physical: BytePath
   followed: boolean
-  /** read from a source snapshot, and what that is worth */
-  frozen: FrozenGrade | undefined
+  frozen: boolean
 }
 
 /** A source file held open while its bytes are stored. */

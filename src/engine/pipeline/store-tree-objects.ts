@@ -123,7 +123,12 @@ export function createTreeObjects(options: {
 
     storeLarge(item) {
       return limited(async () => {
-        const file = { path: item.path, physical: item.physical ?? `/${item.path}`, followed: item.followed === true, frozen: item.frozen }
+        const file = {
+          path: item.path,
+          physical: item.physical ?? `/${item.path}`,
+          followed: item.followed === true,
+          frozen: item.frozen !== undefined,
+        }
         const key = keyOf(item.path, item.object)
         let hasShrunk = false
         for (let sending = 1; ; sending++) {
@@ -154,7 +159,7 @@ export function createTreeObjects(options: {
           fields.supersedes = undefined
           fields.hash = hash
           if (typeof item.object === 'string') fields.object = item.object
-          fields.grade = gradeOf(file.frozen, finding, before.size, readBytes)
+          fields.grade = gradeOf(item.frozen, finding, before.size, readBytes)
           if (holdsGroup) fields.hardlinkGroup = item.group
           if (failure !== null) fields.flags = ['read_error']
           else if (hasShrunk && finding === null) fields.flags = ['retried']

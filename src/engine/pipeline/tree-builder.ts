@@ -78,7 +78,7 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
     const fields = fileFields(item, listed, size, tools)
     fields.xattrs = attributes.xattrs
     fields.hardlinkGroup = item.group
-    fields.grade = gradeOf(file.frozen, null, size, size)
+    fields.grade = gradeOf(item.frozen, null, size, size)
     return withProblem(keep(item, fields), attributes)
   }
 
@@ -113,7 +113,7 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
       const fields = fileFields(item, before, size, tools)
       fields.xattrs = attributes.xattrs
       if (holdsGroup) fields.hardlinkGroup = item.group
-      fields.grade = gradeOf(file.frozen, finding, size, got)
+      fields.grade = gradeOf(item.frozen, finding, size, got)
       if (attempt > 0 && finding === null) fields.flags = ['retried']
       const packed = withProblem(keep(item, fields), attributes)
       if (finding !== null) packed.finding = finding
@@ -190,7 +190,7 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
 
   function packItem(item: TreeItem, listed: FileStat | null, failed: Map<BytePath, BytePath | null>): Stored {
     const physical = item.physical ?? `/${item.path}`
-    const file = { path: item.path, physical, followed: item.followed === true, frozen: item.frozen }
+    const file = { path: item.path, physical, followed: item.followed === true, frozen: item.frozen !== undefined }
     if (item.kind === 'file') return packFile(item, file, listed)
     if (item.inode !== undefined) return packOther(item, item.inode, item.primary)
     try {

@@ -165,7 +165,7 @@ export function createTreeHome(options: { rootFd: number; label: string; tools: 
         const finding = failure?.finding ?? source.finding(readBytes)
         fields.hash = hash
         fields.object = place.object
-        fields.grade = gradeOf(file.frozen, finding, before.size, readBytes)
+        fields.grade = gradeOf(item.frozen, finding, before.size, readBytes)
         if (holdsGroup) fields.hardlinkGroup = item.group
         if (failure !== null) fields.flags = ['read_error']
         else if (sending > 1 && finding === null) fields.flags = ['retried']
@@ -208,7 +208,7 @@ export function createTreeHome(options: { rootFd: number; label: string; tools: 
         fields.xattrs = attributes.xattrs
         fields.hash = filling(place.file, () => onTarget(item, () => hashOf(fd, size)))
         fields.object = place.object
-        const grade = gradeOf(file.frozen, finding, size, size)
+        const grade = gradeOf(item.frozen, finding, size, size)
         // What it was in one moment, even if it has changed since; but then its times are of another one.
         fields.grade = grade === 'stable' ? 'per_file' : grade
         if (item.group !== undefined && before.fileId === item.linkId) fields.hardlinkGroup = item.group

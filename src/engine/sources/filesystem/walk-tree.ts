@@ -85,9 +85,13 @@ export function* walkTree(options: WalkOptions): Generator<SourceItem> {
       const link = stat.copy()
       const there = options.view === undefined ? place : behindLink(place, options.view)
       const behind = there === null ? null : followLink(there.physical, level.trail, stater)
-      followed = behind !== null
-      stat = behind ?? link
-      if (followed && there !== null) place = there
+      if (there !== null && behind !== null) {
+        place = there
+        stat = behind
+        followed = true
+      } else {
+        stat = link
+      }
     }
 
     const { isDirectory } = stat
