@@ -5,7 +5,7 @@ import { code, markdownTable } from './markdown-table.ts'
 
 const exitCodeMeanings: Record<keyof typeof exitCodes, string> = {
   ok: 'done',
-  failed: 'failed; for `verify` and `restore --damaged` also: damage was found',
+  failed: 'failed; for `verify` and `restore --damaged` also: damage was found; for `target check`: a promise is not kept',
   usage: 'the command line asks for something that cannot be meant; no artifact was written',
   warnings:
     'done, but something deserves a look: `backup` stored an artifact though files changed or could not be read, `restore` left something that was in its way, `find` could not look into every artifact, `snapshot probe` found something that would be read live, `leases reap` could not remove a snapshot, `doctor` found a problem',
@@ -47,6 +47,11 @@ machine: better use a key, an agent or the environment.
 \`AWS_ENDPOINT_URL_S3\`), or in the URL: \`s3://ID:SECRET@bucket\`, percent-encoded; without any, what the AWS tools on the machine use. The account needs to list, get, put
 and delete objects, and to list and abort multipart uploads.
 
+**A target can be tried** with \`bastion target check TARGET\`, before the first backup or at any time: it needs the rights of a backup, stores and reads some 50 MB in a new
+directory (\`bastion_check_…\`, removed at the end, also after Ctrl-C) and touches nothing else. A folder that was not there is made, and stays, empty. For each promise it
+says \`ok\`, \`FAILED\` and why, or that the target does not claim it, and then what it means for backups that something is missing. The promises:
+[a new kind of target](../extending/a-target.md).
+
 **An artifact** is \`TARGET/JOB/RUN\`, as \`backup\` prints it; \`list\` prints \`JOB/RUN\`. \`TARGET/JOB@latest\` is the one of a job that was completed last,
 \`TARGET@latest\` the same for a target with one job. Damaged artifacts are never the latest. What stands behind the \`?\` of a TARGET may also come last:
 \`s3://bucket/prefix/JOB/RUN?endpoint=…\`.
@@ -74,7 +79,7 @@ What matches a directory counts for everything below it. An exclusion goes befor
 ## Output
 
 Results go to stdout; messages and the progress line go to stderr. The progress line appears on a terminal only. With \`--json\` stdout holds JSON
-lines and nothing else: one value for \`verify\` and \`restore\`, one for each artifact, entry, difference, place, lease or finding for \`list\`, \`ls\`, \`find\`, \`diff\`, \`snapshot probe\`, \`leases\` and \`doctor\`, and for
+lines and nothing else: one value for \`verify\`, \`restore\` and \`target check\`, one for each artifact, entry, difference, place, lease or finding for \`list\`, \`ls\`, \`find\`, \`diff\`, \`snapshot probe\`, \`leases\` and \`doctor\`, and for
 \`backup\` every event as it happens, then \`{"kind":"result",…}\`. A failure is \`{"kind":"error","code":…}\`, see [errors](errors.md); a command line that
 is refused before a command begins is told on stderr only.
 Under \`npm start\` add \`--silent\`: \`npm start --silent -- list ./backups --json\`, or npm's own lines come before.
@@ -97,6 +102,8 @@ ${markdownTable(
       code('XDG_DATA_HOME'),
       'without either, the data directory is `bastion` in here; without this too `/var/lib/bastion` for root, else `~/.local/share/bastion`',
     ],
+    [code('BASTION_WEBDAV_USERNAME'), 'the account on a WebDAV server whose URL names none'],
+    [code('BASTION_WEBDAV_PASSWORD'), 'its password'],
     [code('BASTION_SFTP_USERNAME'), 'the account on an SFTP server whose URL names none; without it, your own name here'],
     [code('BASTION_SFTP_PASSWORD'), 'its password'],
     [code('BASTION_SFTP_KEY_FILE'), 'the file of a private key it accepts'],

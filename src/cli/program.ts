@@ -4,6 +4,7 @@ import type { RunCommand } from './commands/command.ts'
 import { addLookCommands } from './commands/look-commands.ts'
 import { addRestoreCommand } from './commands/restore-command.ts'
 import { addSnapshotCommands } from './commands/snapshot-commands.ts'
+import { addTargetCommand } from './commands/target-command.ts'
 import { addVerifyCommand } from './commands/verify-command.ts'
 import { version } from './version.ts'
 
@@ -19,5 +20,6 @@ export function createProgram(run: RunCommand): Command {
   addVerifyCommand(program, run)
   addLookCommands(program, run)
   addSnapshotCommands(program, run)
+  addTargetCommand(program, run)
   return program
 }

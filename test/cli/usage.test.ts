@@ -75,8 +75,6 @@ describe('what cannot be done fails with 1, a code, a sentence and a next step',
   test.each([
     ['source_not_found', ['backup', 'absent', '--to', 'other']],
     ['snapshot_unavailable', ['backup', 'src', '--to', 'other', '--snapshot', 'required']],
-    ['unsupported', ['backup', 'src', '--to', 's3://bucket/prefix']],
-    ['unsupported', ['backup', 'src', '--to', 'other', '--format', 'raw_tree_v1']],
     ['artifact_not_found', ['verify', 'other/job@latest']],
     ['artifact_not_found', ['verify', 'other/job/01a1fc9b-699a-778a-a87e-dcc0accd2c74']],
     ['artifact_not_found', ['list', 'absent']],

@@ -1,5 +1,6 @@
-import { linkSync, mkdirSync, writeFileSync } from 'node:fs'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { linkSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { generateAgeKeyPair } from '../../src/lib/age-keys.ts'
@@ -30,6 +31,7 @@ export async function prove(report: ProofReport, scale: Scale): Promise<void> {
     // One at a time: together they would fill a disk.
     await using folder = await temporaryFolder()
     rows.push(...(await measure(corpus, folder.path)))
+    for (const name of readdirSync(folder.path)) removeTree(path.join(folder.path, name))
   }
   report.line(
     `The peak of the resident set (VmHWM) of the whole process, Node.js itself and its threads included; the machine gives it ${availableParallelism()} to pack or unpack with.`,
@@ -40,8 +42,8 @@ export async function prove(report: ProofReport, scale: Scale): Promise<void> {
 }
 
 function corpora(scale: Scale): Corpus[] {
-  const [many, large, slow, linked, manyNames] =
-    scale === 'full' ? [1_000_000, 8 * 1024, 4 * 1024, 1_000_000, 10_000_000] : [8_000, 384, 192, 4_000, 20_000]
+  const [many, million, large, slow, linked, manyNames] =
+    scale === 'full' ? [300_000, 1_000_000, 4 * 1024, 4 * 1024, 500_000, 10_000_000] : [8_000, 8_000, 384, 192, 4_000, 20_000]
   const small = (random: number) => Math.floor(random * 4096)
   const choose = (short: Command[], full: Command[]) => (scale === 'full' ? full : short)
   const all: Command[] = ['backup', 'verify', 'restore', 'encrypted backup', 'encrypted verify', 'encrypted restore']
@@ -52,9 +54,9 @@ function corpora(scale: Scale): Corpus[] {
       commands: choose(['backup', 'restore'], all),
     },
     {
-      name: `${many} names in one directory`,
-      write: (folder) => void writeManyFiles(folder, { count: many, perDirectory: many, sizeBytes: () => 0 }),
-      commands: choose(['backup'], ['backup', 'verify', 'restore']),
+      name: `${million} names in one directory`,
+      write: (folder) => void writeManyFiles(folder, { count: million, perDirectory: million, sizeBytes: () => 0 }),
+      commands: choose(['backup'], ['backup', 'restore']),
     },
     {
       name: `${linked} files, each with another name outside`,
@@ -81,6 +83,11 @@ function corpora(scale: Scale): Corpus[] {
       commands: choose(['backup'], ['backup', 'encrypted backup']),
     },
   ]
+}
+
+/** Millions of names go in a tenth of the time that Node takes. */
+function removeTree(folder: string): void {
+  execFileSync('rm', ['-rf', '--', folder])
 }
 
 /** Hard links, for so many files would not fit the disks of most machines. ext4 gives a file up to 65 000 names. */
@@ -116,7 +123,7 @@ async function measure(corpus: Corpus, folder: string): Promise<(string | number
     let args: string[]
     if (command.endsWith('backup')) {
       const encryption = isEncrypted ? ['--encrypt-to', recipient] : []
-      if (artifact !== '') await rm(artifact, { recursive: true })
+      if (artifact !== '') removeTree(artifact)
       args = ['backup', source, '--to', target, '--snapshot', 'off', '--data-dir', path.join(folder, 'data'), '--json', ...limit, ...encryption]
     } else {
       args = [
@@ -129,7 +136,7 @@ async function measure(corpus: Corpus, folder: string): Promise<(string | number
       artifact = path.join(target, artifactOf(end))
       totals = jsonLines(end.stdout).at(-1)!['totals'] as Record<string, number>
     }
-    if (command.endsWith('restore')) await rm(into, { recursive: true })
+    if (command.endsWith('restore')) removeTree(into)
     const entries = totals['files']! + totals['dirs']! + totals['links']!
     const peakMebibytes = Math.ceil(readPeakBytes(peakFile) / mebibyte)
     rows.push([

@@ -6,6 +6,8 @@ export interface TcpProxy extends AsyncDisposable {
   readonly port: number
   /** connections there were */
   readonly connections: number
+  /** how often they were cut */
+  readonly cuts: number
   /** Cuts all connections at once, as a network that goes away with a reset does. */
   cut(): void
   /** From now on nothing comes through, and nobody is told. */
@@ -20,6 +22,7 @@ export async function startTcpProxy(firstPort: number): Promise<TcpProxy> {
   const pairs = new Set<readonly [Socket, Socket]>()
   let serverPort = firstPort
   let connections = 0
+  let cuts = 0
   let bytesLeft = Infinity
 
   const proxy = createServer((client) => {
@@ -44,6 +47,7 @@ export async function startTcpProxy(firstPort: number): Promise<TcpProxy> {
 
   function cut(): void {
     bytesLeft = Infinity
+    cuts++
     for (const [client, server] of pairs) {
       client.resetAndDestroy()
       server.resetAndDestroy()
@@ -56,6 +60,9 @@ export async function startTcpProxy(firstPort: number): Promise<TcpProxy> {
     port: (proxy.address() as AddressInfo).port,
     get connections() {
       return connections
+    },
+    get cuts() {
+      return cuts
     },
     cut,
     freeze() {
