@@ -4,9 +4,11 @@ import { createFileStater } from '../../lib/file-stat.ts'
 import type { SourceEntry, SourceItem } from '../sources/source.ts'
 import type { FrozenView } from './frozen-view.ts'
 
-interface CopiedGroup {
-  physical: BytePath
-  linkId: string
+/** All names of one file. */
+interface Group {
+  /** `null` when it cannot be copied: then all of them are read live */
+  physical: BytePath | null
+  /** names not seen yet */
   left: number
 }
 
@@ -16,27 +18,35 @@ interface CopiedGroup {
  * @throws BastionError snapshot_unavailable
  */
 export function* copiedEntries(items: Iterable<SourceItem>, view: FrozenView, isRequired: boolean): Generator<SourceItem> {
-  const groups = new Map<string, CopiedGroup>()
   const stater = createFileStater()
+  const groups = new Map<string, Group>()
   for (const item of items) {
     if ('problem' in item || item.entry.kind !== 'file' || item.entry.frozen !== false) yield item
     else yield { entry: copied(item.entry) }
   }
 
   function copied(entry: SourceEntry): SourceEntry {
-    const group = entry.linkId === undefined ? undefined : groups.get(entry.linkId)
-    const physical = group?.physical ?? view.copyFile(entry.physical, entry.followed)
+    const { linkId } = entry
+    const group = linkId === undefined ? undefined : groups.get(linkId)
+    const physical = group === undefined ? view.copyFile(entry.physical, entry.followed) : group.physical
+    if (linkId !== undefined && physical !== undefined) remember(linkId, group ?? { physical, left: entry.linkCount })
     if (physical === undefined || physical === null) {
       if (!isRequired) return entry
       throw new BastionError('snapshot_unavailable', `a source snapshot is required: /${pathText(entry.path).text} could not be copied by reference`)
     }
     const stat = stater.byPath(physical, false)
-    const linkId = entry.linkId === undefined ? {} : { linkId: stat.fileId }
-    if (entry.linkId !== undefined) remember(entry.linkId, group ?? { physical, linkId: stat.fileId, left: entry.linkCount })
-    return { ...entry, physical, stat, sizeBytes: stat.size, followed: false, frozen: 'per_file', ...linkId }
+    return {
+      ...entry,
+      physical,
+      sizeBytes: stat.size,
+      stat,
+      followed: false,
+      frozen: 'per_file',
+      ...(linkId === undefined ? {} : { linkId: stat.fileId }),
+    }
   }
 
-  function remember(linkId: string, group: CopiedGroup): void {
+  function remember(linkId: string, group: Group): void {
     group.left -= 1
     if (group.left > 0) groups.set(linkId, group)
     else groups.delete(linkId)

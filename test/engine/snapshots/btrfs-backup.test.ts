@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hasCode } from '../../../src/core/errors.ts'
 import { reapLeases } from '../../../src/engine/snapshots/reaper.ts'
+import { createLocalDirTarget } from '../../../src/engine/targets/local-dir/local-dir-target.ts'
 import { createMemoryTarget } from '../../../src/engine/targets/memory/memory-target.ts'
 import { createNodeMaker } from '../../../src/lib/posix-mknod.ts'
 import { type BackupOptions, type BackupRun, entriesBelow, objectsOf, restoreRun, runBackup } from '../../support/engine.ts'
@@ -254,6 +255,29 @@ describe.skipIf(why !== undefined)(`a backup through a Btrfs snapshot${why === u
     }
     expect(await reapLeases(left.leases, left.providers, { waitMs: 0 })).toMatchObject([{ removed: [{}], kept: [] }])
     expect(existsSync(path.join(source, '.bastion-snapshots'))).toBe(false)
+  })
+
+  test('as a browsable tree is frozen as well, on a target of the same filesystem too', async () => {
+    const source = await subvolume()
+    await btrfs('subvolume', 'create', path.join(source, 'nested'))
+    writeFileSync(path.join(source, 'nested/large'), Buffer.alloc(300_000, 'x'))
+    for (const place of [path.join(disk.path, 'trees'), path.join(data.path, 'trees')]) {
+      const target = createLocalDirTarget({ path: place })
+      const run = await freeze(source, {
+        target,
+        pipeline: { format: 'raw_tree_v1' },
+        onEvent: ({ kind }) => {
+          if (kind === 'snapshot_ready') writeFileSync(path.join(source, 'file'), 'written later')
+        },
+      })
+      expect(run.outcome).toMatchObject({ status: 'success', summary: { grade: 'atomic_volume' } })
+      await using there = await temporaryFolder()
+      await restoreRun(run, there.path)
+      expect(readFileSync(path.join(there.path, source, 'file'), 'utf8')).toBe('content')
+      expect(readFileSync(path.join(there.path, source, 'nested/large')).length).toBe(300_000)
+      writeFileSync(path.join(source, 'file'), 'content')
+      await target.close()
+    }
   })
 
   test('follows a link out of what is frozen live, and a required one does not', async () => {

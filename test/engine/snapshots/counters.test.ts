@@ -75,14 +75,20 @@ describe.skipIf(why !== undefined)(
       const source = path.join(data.path, 'source')
       mkdirSync(source)
       await using _ = await counting(source)
-      const run = await runBackup({ target: createMemoryTarget(), sources: [source] })
-      const found = await counters(run, source)
-      expect(Math.max(...found) - Math.min(...found)).toBeGreaterThan(1)
-      const { changed_total, retried_total } = run.outcome.summary.filesystem.consistency
-      // How many hold still for a moment, and are stable when they are read again, is the machine's affair.
-      expect(changed_total + retried_total).toBeGreaterThan(0)
-      expect(run.outcome.summary.grade).toBe(changed_total > 0 ? 'changed' : 'stable')
-      expect(run.outcome.status).toBe(changed_total > 0 ? 'warning' : 'success')
+      let told = 0
+      let spread = 0
+      // On a machine with little to spare the writer may stand still for all of a short backup: then there is nothing to tell.
+      for (let round = 0; round < 20 && (told === 0 || spread <= 1); round++) {
+        const run = await runBackup({ target: createMemoryTarget(), sources: [source] })
+        const found = await counters(run, source)
+        const { changed_total, retried_total } = run.outcome.summary.filesystem.consistency
+        told = Math.max(told, changed_total + retried_total)
+        spread = Math.max(spread, Math.max(...found) - Math.min(...found))
+        expect(run.outcome.summary.grade).toBe(changed_total > 0 ? 'changed' : 'stable')
+        expect(run.outcome.status).toBe(changed_total > 0 ? 'warning' : 'success')
+      }
+      expect(told).toBeGreaterThan(0)
+      expect(spread).toBeGreaterThan(1)
     })
   },
 )

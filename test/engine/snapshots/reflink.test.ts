@@ -72,11 +72,14 @@ describe.skipIf(why !== undefined)(`reflink copies on XFS${why === undefined ? '
       .symlink('d/link', 'large')
       .fifo('d/fifo')
       .finish()
+    const marked = spawnSync('setfattr', ['-n', 'user.mark', '-v', 'of the original', path.join(tree.root, 'd/large')])
+    expect(marked.status).toBe(0)
     const run = await freeze(tree.root)
     expect(run.outcome).toMatchObject({ status: 'success', summary: { grade: 'per_file' } })
     const entries = await entriesBelow(run, tree.root.slice(1))
     expect([...entries.values()].filter(({ kind }) => kind === 'file').map(({ grade }) => grade)).toEqual(['per_file', 'per_file', 'per_file'])
     expect([...entries.values()].filter(({ kind }) => kind === 'hardlink')).toHaveLength(2)
+    expect(entries.get('/d/large')?.xattrs).toEqual({ 'user.mark': Buffer.from('of the original').toString('base64') })
     expect(run.outcome.summary.filesystem.coverage).toEqual([{ path: tree.root, unit: `xfs:${disk.device}`, read: 'snapshot' }])
     expect(eventsOf(run.events, 'snapshot_ready')[0]).toMatchObject({
       provider: 'reflink',
