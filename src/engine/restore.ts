@@ -7,7 +7,7 @@ import type { IndexedEntry } from './formats/entries-index-reader.ts'
 import type { Artifact } from './open-artifact.ts'
 import { createDestination, type Destination } from './restoring/destination.ts'
 import { createEntryExtractor, createExtractPool } from './restoring/extract-entries.ts'
-import { extractItemOf } from './restoring/extract-item.ts'
+import { extractItemOf, findContent } from './restoring/extract-item.ts'
 import type { ConflictPolicy, ExtractItem, ExtractOutcome } from './restoring/extract-protocol.ts'
 import { failureOutcome } from './restoring/failure-outcome.ts'
 import { createLinkPlan } from './restoring/link-plan.ts'
@@ -83,7 +83,7 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
       stored_bytes: 0,
     })
   }
-  const extractor = createEntryExtractor({ payload, pool, placer, signal, onOutcome: count })
+  await using extractor = createEntryExtractor({ payload, pool, placer, signal, onOutcome: count })
   const extract = (item: ExtractItem, entry: IndexedEntry) => extractor.add(item, entry.at![0], entry.supersedes === true)
 
   for await (const entries of index.scan()) {
@@ -98,8 +98,8 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
         report.not_restorable += 1
       } else if (entry.kind === 'hardlink') {
         // The content comes with the first name; when that one is not selected, with this one.
-        const first = item.target === undefined ? null : !selection.all && links.needsContent(item.target) ? await index.find(item.target) : null
-        if (first?.at !== undefined && !selection.takes(first)) {
+        const first = !selection.all && links.needsContent(item.target!) ? await findContent(index, item.target) : null
+        if (first !== null && !selection.takes(first)) {
           links.standIn(item)
           await extract(extractItemOf(first, item.to), first)
         }
@@ -125,6 +125,8 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
   return report
 
   async function restoreLink(item: ExtractItem): Promise<void> {
+    const first = await findContent(index, item.target)
+    if (first === null) return count(item, { kind: 'damaged', message: `${pathText(item.path).text} links to nothing in the artifact` })
     const target = links.targetOf(item)
     if (target !== null) {
       count(
@@ -134,8 +136,6 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
       return
     }
     // No name of it was restored as itself (skipped, or something was in its way): a link would lead to somebody else's content.
-    const first = await index.find(item.target!)
-    if (first?.at === undefined) return count(item, { kind: 'damaged', message: `${pathText(item.path).text} links to nothing in the artifact` })
     await extract(extractItemOf(first, item.to), first)
     await extractor.drain()
   }

@@ -3,8 +3,8 @@ import type { Clock } from '../core/clock.ts'
 import { hasCode } from '../core/errors.ts'
 import type { Progress } from '../core/run-event.ts'
 import type { Artifact } from './open-artifact.ts'
+import { extractItemOf, findContent } from './restoring/extract-item.ts'
 import { createEntryExtractor, createExtractPool } from './restoring/extract-entries.ts'
-import { extractItemOf } from './restoring/extract-item.ts'
 import type { Target } from './targets/target.ts'
 
 /** `chain`: marker, manifest, sizes. `sample`: also some of the entries. `full`: every stored byte and every entry. */
@@ -78,7 +78,7 @@ export async function verify(request: {
       const index = await artifact.index()
       const payload = await artifact.payload()
       await using pool = createExtractPool({ rootFd: -1, conflict: 'fail', owners: false })
-      const extractor = createEntryExtractor({
+      await using extractor = createEntryExtractor({
         payload,
         pool,
         placer: null,
@@ -109,6 +109,8 @@ export async function verify(request: {
           // Every line is checked for its form; sockets live in the index only.
           if (level === 'sample' && request.random() >= request.sampleShare) continue
           report.entries.expected += 1
+          if (entry.kind === 'hardlink' && (await findContent(index, entry.targetBytes)) === null)
+            damage(entry.path, 'links to nothing in the artifact')
           if (entry.at !== undefined) {
             const waiting = extractor.add(extractItemOf(entry), entry.at[0], entry.supersedes === true)
             if (waiting !== undefined) await waiting

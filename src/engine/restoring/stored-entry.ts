@@ -6,8 +6,8 @@ import type { ThreadPool } from '../../lib/thread-pool.ts'
 import type { SeekTable } from '../formats/archive-v1/seek-table.ts'
 import { readTarMember } from '../formats/archive-v1/tar-reader.ts'
 import type { RangeReader } from '../formats/range-reader.ts'
-import { checkMember } from './check-member.ts'
-import { decodeFrame, maxFramePlainBytes } from './decode-frame.ts'
+import { checkMember, checkPlace } from './check-member.ts'
+import { decodeFrame, maxFramePlainBytes, maxFrameStoredBytes } from './decode-frame.ts'
 import type { ExtractAnswer, ExtractItem, ExtractTask } from './extract-protocol.ts'
 
 /** The zstd stream of a payload and its frames. */
@@ -27,9 +27,13 @@ export function frameAt(payload: Payload, offset: number): number {
   return frame
 }
 
-export function readFrame(payload: Payload, frame: number, signal: AbortSignal): Promise<Uint8Array> {
+/** @throws artifact_damaged, also for a size no frame has, before room is made for it */
+export async function readFrame(payload: Payload, frame: number, signal: AbortSignal): Promise<Uint8Array> {
   const { frames } = payload.table
-  return payload.reader.read(frames.offsetOf(frame), frames.compressedSizeOf(frame), signal)
+  const storedBytes = frames.compressedSizeOf(frame)
+  if (storedBytes > maxFrameStoredBytes)
+    throw new BastionError('artifact_damaged', `a frame of ${storedBytes} bytes is larger than any that is written`)
+  return await payload.reader.read(frames.offsetOf(frame), storedBytes, signal)
 }
 
 /**
@@ -47,6 +51,7 @@ export async function streamFile(
   const { frames } = payload.table
   const lane = createOrderedLane(pool === undefined ? 1 : pool.size * 2)
   const hasher = new Blake3Hasher()
+  checkPlace(item, frames.plainSizeOf(firstFrame))
   let head: Uint8Array | null = new Uint8Array(0)
   let left = item.size
 
@@ -87,7 +92,7 @@ export async function streamFile(
     await takePlain(decodeFrame(await readFrame(payload, frame, signal), frames.plainSizeOf(frame)))
   }
   if (left > 0 || head !== null) throw new BastionError('artifact_damaged', `${pathText(item.path).text} ends before its ${item.size} bytes`)
-  if (item.hash !== null && hasher.digest('hex') !== item.hash) {
+  if (hasher.digest('hex') !== item.hash) {
     throw new BastionError('artifact_damaged', `${pathText(item.path).text} does not have the bytes its hash was made of`)
   }
 }

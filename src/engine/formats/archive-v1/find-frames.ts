@@ -1,7 +1,7 @@
 import { hasCode } from '../../../core/errors.ts'
 import type { RangeReader } from '../range-reader.ts'
 import { type ByteQueue, createByteQueue } from './byte-queue.ts'
-import { createSeekTable, decodeSeekTable, type SeekTable } from './seek-table.ts'
+import { createSeekTable, decodeSeekTable, isFrameSize, type SeekTable } from './seek-table.ts'
 
 const frameMagic = 0xfd2fb528
 /** Magic, descriptor, window, content size: the longest header of a frame. */
@@ -22,9 +22,10 @@ export async function findFrames(reader: RangeReader, signal: AbortSignal): Prom
     for (;;) {
       const start = queue.position
       const plainBytes = await passFrame(queue)
-      if (plainBytes === null) break
-      table.add(queue.position - start, plainBytes)
-      streamBytes += queue.position - start
+      const storedBytes = queue.position - start
+      if (plainBytes === null || !isFrameSize(plainBytes) || !isFrameSize(storedBytes)) break
+      table.add(storedBytes, plainBytes)
+      streamBytes += storedBytes
     }
   } catch (error) {
     if (!hasCode(error, 'artifact_damaged')) throw error
