@@ -57,8 +57,8 @@ export function hostileValue(random: Random, extra: readonly unknown[] = []): un
   return structuredClone(random.pick(kind < 0.6 && extra.length > 0 ? extra : values))
 }
 
-/** Stands for something nested so deep that it cannot be made as a value here. */
-const deep = '@deep@'
+/** Stands for something nested so deep that it cannot be made as a value here; {@link hostileText} puts it in. */
+export const deep = '@deep@'
 const deepText = '['.repeat(20_000) + ']'.repeat(20_000)
 
 /** A mutated value as the text it is read from. */
