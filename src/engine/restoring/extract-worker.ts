@@ -9,7 +9,7 @@ import { packError } from '../thread-errors.ts'
 import { createDestination } from './destination.ts'
 import type { ExtractAnswer, ExtractItem, ExtractOutcome, ExtractTask, ExtractThreadData } from './extract-protocol.ts'
 import { decodeFrame } from './decode-frame.ts'
-import { checkMember } from './check-member.ts'
+import { checkMember, checkPlace } from './check-member.ts'
 import { failureOutcome } from './failure-outcome.ts'
 import { createEntryPlacer } from './place-entry.ts'
 
@@ -30,6 +30,7 @@ answerTasks<ExtractTask, ExtractAnswer>((task) => {
 
 function handle(item: ExtractItem, plain: Uint8Array, restore: boolean): ExtractOutcome {
   try {
+    checkPlace(item, plain.byteLength)
     const read = readTarMember(plain, item.skip)
     if (read.kind === 'need-more' && item.kind === 'file') return { kind: 'spans' }
     if (read.kind !== 'member') throw new BastionError('artifact_damaged', `${pathText(item.path).text} is not where the index says`)
@@ -40,7 +41,7 @@ function handle(item: ExtractItem, plain: Uint8Array, restore: boolean): Extract
       const data = plain.subarray(read.dataOffset, read.dataOffset + sizeBytes)
       hasher.reset()
       if (sparse !== undefined) hasher.update(encodeSparseMap(sparse.map, sparse.realSizeBytes))
-      if (item.hash !== null && hasher.update(data).digest('hex') !== item.hash)
+      if (hasher.update(data).digest('hex') !== item.hash)
         throw new BastionError('artifact_damaged', `${pathText(item.path).text} does not have the bytes its hash was made of`)
       if (placer === null || !restore) return { kind: 'done', bytes: item.size }
       const begun = placer.beginFile(item)

@@ -7,8 +7,8 @@ import type { SeekTable } from '../formats/archive-v1/seek-table.ts'
 import { encodeSparseMap } from '../formats/archive-v1/tar-header.ts'
 import { readTarMember } from '../formats/archive-v1/tar-reader.ts'
 import type { RangeReader } from '../formats/range-reader.ts'
-import { checkMember } from './check-member.ts'
-import { decodeFrame, maxFramePlainBytes } from './decode-frame.ts'
+import { checkMember, checkPlace } from './check-member.ts'
+import { decodeFrame, maxFramePlainBytes, maxFrameStoredBytes } from './decode-frame.ts'
 import type { SparseLayout } from './sparse-layout.ts'
 import type { ExtractAnswer, ExtractItem, ExtractTask } from './extract-protocol.ts'
 
@@ -29,9 +29,13 @@ export function frameAt(payload: Payload, offset: number): number {
   return frame
 }
 
-export function readFrame(payload: Payload, frame: number, signal: AbortSignal): Promise<Uint8Array> {
+/** @throws artifact_damaged, also for a size no frame has, before room is made for it */
+export async function readFrame(payload: Payload, frame: number, signal: AbortSignal): Promise<Uint8Array> {
   const { frames } = payload.table
-  return payload.reader.read(frames.offsetOf(frame), frames.compressedSizeOf(frame), signal)
+  const storedBytes = frames.compressedSizeOf(frame)
+  if (storedBytes > maxFrameStoredBytes)
+    throw new BastionError('artifact_damaged', `a frame of ${storedBytes} bytes is larger than any that is written`)
+  return await payload.reader.read(frames.offsetOf(frame), storedBytes, signal)
 }
 
 /**
@@ -55,6 +59,7 @@ export async function streamFile(
   const { frames } = payload.table
   const lane = createOrderedLane(pool === undefined ? 1 : pool.size * 2)
   const hasher = new Blake3Hasher()
+  checkPlace(item, frames.plainSizeOf(firstFrame))
   let head: Uint8Array = new Uint8Array(0)
   /** of data; `null` until the member's header is read */
   let left: number | null = null
@@ -104,7 +109,7 @@ export async function streamFile(
     await lane.drain()
   }
   if (left !== 0) throw new BastionError('artifact_damaged', `${pathText(item.path).text} ends before its ${item.size} bytes`)
-  if (item.hash !== null && hasher.digest('hex') !== item.hash) {
+  if (hasher.digest('hex') !== item.hash) {
     throw new BastionError('artifact_damaged', `${pathText(item.path).text} does not have the bytes its hash was made of`)
   }
 }
