@@ -35,6 +35,9 @@ export async function openExtractor(
     holds: (entry) => entry.at !== undefined,
     add: (item, entry) => extractor.add(item, entry.at![0], entry.supersedes === true),
     drain: () => extractor.drain(),
-    [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await extractor[Symbol.asyncDispose]()
+      await pool[Symbol.asyncDispose]()
+    },
   }
 }
