@@ -106,9 +106,7 @@ export function createTreeObjects(options: {
               if (tree !== undefined) await describe(key, parseOpenLine(line))
             }),
           )
-        } else if (tree === undefined) {
-          packed.object = null
-        } else if (item.object !== null) {
+        } else if (tree !== undefined && item.object !== null) {
           const work = () =>
             limited(async () => {
               if (!(await make(item, parseOpenLine(line)))) packed.object = null

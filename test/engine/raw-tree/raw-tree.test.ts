@@ -171,18 +171,16 @@ describe('a tree of objects', () => {
 function oddTree(at: string): SourceTree {
   const tree = sourceTree(path.join(at, 'source'))
   const names: BytePath[] = [
-    ...[
-      'README',
-      'readme',
-      'ReadMe',
-      'line\nbreak',
-      'bell\x07',
-      'n'.repeat(255),
-      '.htaccess',
-      '.x.0123456789abcdef.tmp',
-      '\x80'.repeat(255),
-      'caf\xe9',
-    ],
+    'README',
+    'readme',
+    'ReadMe',
+    'line\nbreak',
+    'bell\x07',
+    'n'.repeat(255),
+    '.htaccess',
+    '.x.0123456789abcdef.tmp',
+    '\x80'.repeat(255),
+    'caf\xe9',
     ...['\u00e9', 'e\u0301', '\ufffd'].map(toBytePath),
   ]
   for (const name of names) tree.file(`files/${name}`, name).file(`dirs/${name}/inside`, `in ${name}`).symlink(`links/${name}`, name)
