@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { jobIdSchema, runIdSchema } from './ids.ts'
+import { timestampSchema } from './timestamp.ts'
 
 /** The format version this code writes, and the highest one it reads. */
 export const formatVersion = 1
@@ -37,7 +38,7 @@ export const formatSchema = z.enum(['archive_v1', 'raw_tree_v1'])
 export type Format = z.infer<typeof formatSchema>
 
 /** Written when a target is first used: another id, or none where one was known, means another disk is mounted there. */
-export const targetIdentitySchema = z.object({ v: z.literal(1), target_id: z.string().min(1).max(128), created_at: z.number() })
+export const targetIdentitySchema = z.object({ v: z.literal(1), target_id: z.string().min(1).max(128), created_at: timestampSchema })
 export type TargetIdentity = z.infer<typeof targetIdentitySchema>
 
 /** Written first: proves that the directory is ours and lets cleanup find its run. */
@@ -49,10 +50,10 @@ export const runMarkerSchema = z.object({
   node_id: z.string(),
   format: formatSchema,
   owner_token: z.string().min(16),
-  started_at: z.number(),
+  started_at: timestampSchema,
 })
 export type RunMarker = z.infer<typeof runMarkerSchema>
 
 /** Written last: without it the artifact does not exist. */
-export const completeMarkerSchema = z.object({ v: z.literal(1), run_id: runIdSchema, manifest_hash: blake3HexSchema, completed_at: z.number() })
+export const completeMarkerSchema = z.object({ v: z.literal(1), run_id: runIdSchema, manifest_hash: blake3HexSchema, completed_at: timestampSchema })
 export type CompleteMarker = z.infer<typeof completeMarkerSchema>

@@ -5,6 +5,7 @@ import { coverageItemSchema } from './coverage.ts'
 import { gradeSchema } from './grade.ts'
 import { jobIdSchema, runIdSchema } from './ids.ts'
 import { snapshotSummarySchema } from './source-snapshot.ts'
+import { timestampSchema } from './timestamp.ts'
 
 const size = z.number().int().nonnegative()
 
@@ -19,8 +20,8 @@ export const manifestSchema = z.object({
   run_id: runIdSchema,
   retry_of: runIdSchema.nullable(),
   node_id: z.string(),
-  started_at: z.number(),
-  ended_at: z.number(),
+  started_at: timestampSchema,
+  ended_at: timestampSchema,
   pipeline: z.object({
     format: formatSchema,
     tar: z.literal('pax').optional(),

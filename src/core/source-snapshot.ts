@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { timestampSchema } from './timestamp.ts'
 
 export const snapshotModeSchema = z.enum(['auto', 'off', 'required'])
 
@@ -10,6 +11,6 @@ export const snapshotSummarySchema = z.object({
   reason: z.string().optional(),
   units: z.array(z.string()).optional(),
   skew_ms: z.number().optional(),
-  taken_at: z.number().optional(),
+  taken_at: timestampSchema.optional(),
 })
 export type SnapshotSummary = z.infer<typeof snapshotSummarySchema>

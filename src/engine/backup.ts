@@ -12,13 +12,18 @@ import type { Manifest } from '../core/manifest.ts'
 import type { PipelineSpec } from '../core/pipeline-spec.ts'
 import type { Progress, RunEvent, RunEventKind } from '../core/run-event.ts'
 import type { SnapshotSummary } from '../core/source-snapshot.ts'
+import { requirePartSize } from './pipeline/parts-writer.ts'
+import { toBytePath } from '../lib/byte-path.ts'
 import { writeArchive } from './pipeline/write-archive.ts'
 import { writeRawTree } from './pipeline/write-raw-tree.ts'
 import { restoreNotes } from './formats/archive-v1/restore-notes.ts'
 import { treeNotes } from './formats/raw-tree-v1/tree-notes.ts'
 import type { PackReport } from './pipeline/source-packer.ts'
 import { createProgressMeter } from './progress-meter.ts'
+import { confirmStored } from './confirm-stored.ts'
 import { removePartialRun } from './remove-partial-run.ts'
+import { freezeSource, requireFrozen } from './snapshots/freeze-source.ts'
+import type { SnapshotServices } from './snapshots/snapshot-services.ts'
 import { prepareFilesystemSource } from './sources/filesystem/filesystem-source.ts'
 import { storeJson, storeText } from './store-object.ts'
 import { establishIdentity } from './targets/target-identity.ts'
@@ -47,6 +52,8 @@ export interface BackupContext {
   runDirectory: string
   /** never part of a source: the data directory, other local target roots */
   ownDirectories: readonly string[]
+  /** what this node has to freeze sources with; absent: nothing */
+  snapshots?: SnapshotServices
   emit(event: RunEvent): void
   onProgress(progress: Progress): void
 }
@@ -74,6 +81,7 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
     context.emit({ ts: clock.now(), level, kind, message, fields })
 
   if (signal.aborted) throw canceled(signal)
+  if (pipeline.format === 'archive_v1') requirePartSize(target, pipeline.part_size_bytes)
   emit('started', `backup to ${target.label}`, { job_id: jobId, run_id: runId })
   const dataPath = planDataPath(plan.source, pipeline, placeFacts(target))
   emit('planning', dataPath.path, { ...dataPath })
@@ -85,8 +93,11 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
     nowMs: startedAt,
     signal,
   })
-  await using source = prepareFilesystemSource(spec, { ownDirectories })
-  const snapshot = chooseSnapshot(spec, emit)
+  const { runDirectory } = context
+  await using frozen = await freezeSource(spec, context.snapshots, { runId, runDirectory, ownDirectories, clock, emit })
+  const { view, sameDevices, summary: snapshot } = frozen
+  await using source = prepareFilesystemSource(spec, { ownDirectories: [...ownDirectories.map(toBytePath), ...frozen.holders], view, sameDevices })
+  if (spec.snapshot_mode === 'required') requireFrozen(source, view, signal)
   const progress = createProgressMeter({ clock, onProgress: context.onProgress })
   if (spec.pre_scan) {
     emit('scan', 'counting what there is to do')
@@ -104,12 +115,12 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
     started_at: startedAt,
   }
   try {
-    await storeJson(target, `${prefix}/${objectNames.run}`, marker, signal)
+    const markerStored = await storeJson(target, `${prefix}/${objectNames.run}`, marker, signal)
     emit('packaging', `packing as ${pipeline.format}`)
     const storing = {
       target,
       prefix,
-      source,
+      source: frozen.packed(source),
       errorPolicy: spec.error_policy,
       runDirectory: context.runDirectory,
       signal,
@@ -128,6 +139,8 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
         ? await writeArchive({ ...storing, pipeline, onPart: (part) => emit('part_stored', part.name, { ...part }) })
         : await writeRawTree({ ...storing, inPlace: dataPath.path === 'tree_in_place', wholeBytes: pipeline.frame_bytes })
     const { report } = stored
+    await frozen.check()
+    await frozen.release()
     const coverage = source.coverage()
     emit('coverage', `${coverage.length} mounts or directories`, { coverage })
 
@@ -151,21 +164,27 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
       ...(encrypted ? {} : { source: { type: spec.type, paths: spec.paths }, coverage }),
       consistency: { grade: report.grade(), changed_total, replaced_total, deleted_total, read_error_total, retried_total },
     }
-    const { hash: manifestHash } = await storeJson(target, `${prefix}/${objectNames.manifest}`, manifest, signal)
-    await storeText(
-      target,
-      `${prefix}/${objectNames.restoreNotes}`,
-      dataPath.path === 'archive' ? restoreNotes(manifest) : treeNotes(manifest),
-      signal,
-    )
+    const manifestStored = await storeJson(target, `${prefix}/${objectNames.manifest}`, manifest, signal)
+    const notesText = dataPath.path === 'archive' ? restoreNotes(manifest) : treeNotes(manifest)
+    const notes = await storeText(target, `${prefix}/${objectNames.restoreNotes}`, notesText, signal)
     await target.flush?.(prefix)
+    const objects = new Map([...stored.parts, stored.index].map(({ name, size }) => [name, size]))
+    objects.set(objectNames.run, markerStored.size).set(objectNames.manifest, manifestStored.size).set(objectNames.restoreNotes, notes.size)
+    await confirmStored(target, prefix, objects, signal)
+    const manifestHash = manifestStored.hash
     signal.throwIfAborted()
     const complete: CompleteMarker = { v: 1, run_id: runId, manifest_hash: manifestHash, completed_at: clock.now() }
-    await storeJson(target, `${prefix}/${objectNames.complete}`, complete, signal)
+    const completeStored = await storeJson(target, `${prefix}/${objectNames.complete}`, complete, signal)
     // The marker's name, and the directories that lead to it.
     await target.flush?.(prefix)
+    // From here on the artifact exists: nobody cancels it any more.
+    await confirmStored(target, prefix, new Map([[objectNames.complete, completeStored.size]]))
 
-    const warning = report.issues.total > 0 || (spec.consistency_policy === 'warn' && hasFindings(report.consistency))
+    const warning =
+      report.issues.total > 0 ||
+      snapshot.status === 'cleanup_failed' ||
+      coverage.some(({ read }) => read === 'hole') ||
+      (spec.consistency_policy === 'warn' && hasFindings(report.consistency))
     const grade = report.grade()
     emit('complete', `${report.totals.files} files stored`, { manifest_hash: manifestHash, grade, ...manifest.totals })
     return {
@@ -199,18 +218,6 @@ function pipelineFacts({ format, level, frame_bytes, part_size_bytes, recipients
     ...(encryption_key === undefined ? {} : { encryption_key }),
     part_size_bytes,
   }
-}
-
-/** Source snapshots have no providers in this version, and say so. */
-function chooseSnapshot(
-  spec: FilesystemSource,
-  emit: (kind: RunEventKind, message: string, fields: Record<string, unknown>, level: RunEvent['level']) => void,
-): SnapshotSummary {
-  if (spec.snapshot_mode === 'off') return { mode: 'off', status: 'off' }
-  const reason = 'this version has no source snapshot providers'
-  if (spec.snapshot_mode === 'required') throw new BastionError('snapshot_unavailable', `a source snapshot is required, but ${reason}`)
-  emit('snapshot_unavailable', reason, { reason }, 'warn')
-  return { mode: spec.snapshot_mode, status: 'unavailable', reason }
 }
 
 /** Tells what changed and what could not be read, and stops the run where its policies say so. */

@@ -1,8 +1,9 @@
 import { Blake3Hasher } from '@napi-rs/blake-hash'
-import type { z } from 'zod'
-import { type CompleteMarker, completeMarkerSchema, formatVersion, objectNames, runMarkerSchema, runPrefix } from '../core/artifact.ts'
+import { z } from 'zod'
+import { type CompleteMarker, completeMarkerSchema, formatVersion, objectNames, partName, runMarkerSchema, runPrefix } from '../core/artifact.ts'
 import { BastionError, hasCode } from '../core/errors.ts'
 import { type Manifest, manifestSchema } from '../core/manifest.ts'
+import { parseBoundedJson } from '../lib/bounded-json.ts'
 import { openAgeRange } from './crypto/age-range-reader.ts'
 import { decodeSeekTable, type SeekTable, seekTableFooterBytes, seekTableSize } from './formats/archive-v1/seek-table.ts'
 import { findFrames } from './formats/archive-v1/find-frames.ts'
@@ -37,8 +38,13 @@ export interface OpenPayload {
   table: SeekTable
 }
 
-/** No manifest or marker of ours comes near it. */
-const maxJsonBytes = 64 * 1024 * 1024
+/** A manifest has some 150 bytes for each part: this is one of 450 000. */
+const maxManifestBytes = 64 * 1024 * 1024
+/** A marker has some hundred bytes. */
+const maxMarkerBytes = 64 * 1024
+/** Values a manifest may have whatever its size, and one more for so many bytes of it: each part is 5 of them in 150 bytes. */
+const freeValues = 1_000_000
+const bytesPerValue = 20
 /** What is fetched of the end of a payload at first: the table of a 32 GiB archive. */
 const tailBytes = 64 * 1024
 
@@ -55,7 +61,7 @@ export async function openArtifact(
   const { signal } = options
   const prefix = runPrefix(ref.jobId, ref.runId)
   const complete = await readComplete(target, ref, signal)
-  const manifestBytes = await readSmall(target, `${prefix}/${objectNames.manifest}`, signal)
+  const manifestBytes = await readSmall(target, `${prefix}/${objectNames.manifest}`, maxManifestBytes, signal)
   const manifestHash = new Blake3Hasher().update(manifestBytes).digest('hex')
   if (manifestHash !== complete.manifest_hash) throw damaged(objectNames.manifest, 'does not have the hash the complete marker gives')
   if (options.expectedManifestHash !== undefined && manifestHash !== options.expectedManifestHash) {
@@ -65,7 +71,7 @@ export async function openArtifact(
   if (complete.run_id !== ref.runId || manifest.run_id !== ref.runId || manifest.job_id !== ref.jobId) {
     throw damaged(objectNames.manifest, 'belongs to another run than its directory')
   }
-  const run = parse(runMarkerSchema, objectNames.run, await readSmall(target, `${prefix}/${objectNames.run}`, signal))
+  const run = parse(runMarkerSchema, objectNames.run, await readSmall(target, `${prefix}/${objectNames.run}`, maxMarkerBytes, signal))
   if (run.run_id !== ref.runId || run.job_id !== ref.jobId) throw damaged(objectNames.run, 'belongs to another run than its directory')
 
   const encrypted = manifest.pipeline.encryption === 'age_x25519'
@@ -88,7 +94,8 @@ export async function openArtifact(
     stored,
     index: once(async () => {
       const { name, size, count } = manifest.entry_index
-      return openEntriesIndex(await clear(createObjectReader(target, [{ key: `${prefix}/${name}`, size }])), { count })
+      const limits = { count, contentBytes: manifest.totals.source_bytes }
+      return openEntriesIndex(await clear(createObjectReader(target, [{ key: `${prefix}/${name}`, size }])), limits)
     }),
     payload,
     async salvagedPayload() {
@@ -107,7 +114,7 @@ export async function openArtifact(
 export async function readComplete(target: Target, ref: ArtifactRef, signal: AbortSignal): Promise<CompleteMarker> {
   const prefix = runPrefix(ref.jobId, ref.runId)
   try {
-    return parse(completeMarkerSchema, objectNames.complete, await readSmall(target, `${prefix}/${objectNames.complete}`, signal))
+    return parse(completeMarkerSchema, objectNames.complete, await readSmall(target, `${prefix}/${objectNames.complete}`, maxMarkerBytes, signal))
   } catch (error) {
     if (!hasCode(error, 'artifact_damaged') || error.details['missing'] !== true) throw error
     throw new BastionError('artifact_not_found', `${target.label} has no complete artifact ${prefix}`, { cause: error })
@@ -122,10 +129,24 @@ function parseManifest(bytes: Uint8Array): Manifest {
       `the artifact has format version ${raw.format_version}; this Bastion reads up to ${formatVersion} and is too old for it`,
     )
   }
-  if (Array.isArray(raw.requires) && raw.requires.length > 0) {
-    throw new BastionError('unsupported', `the artifact requires ${raw.requires.map(String).join(', ')}, which this Bastion does not know`)
+  const requires = z.array(z.string()).nonempty().safeParse(raw.requires)
+  if (requires.success) {
+    throw new BastionError('unsupported', `the artifact requires ${requires.data.join(', ').slice(0, 1000)}, which this Bastion does not know`)
   }
-  return check(manifestSchema, objectNames.manifest, raw)
+  const manifest = check(manifestSchema, objectNames.manifest, raw)
+  checkObjects(manifest)
+  return manifest
+}
+
+/** The objects are those of this artifact, under the names they are written by, and their sizes can be added up. */
+function checkObjects({ pipeline, artifacts, entry_index: index }: Manifest): void {
+  if (pipeline.format !== 'archive_v1') return
+  const indexName = pipeline.encryption === 'none' ? objectNames.index : objectNames.encryptedIndex
+  if (index.name !== indexName || artifacts.some(({ name }, i) => name !== partName(i + 1))) {
+    throw damaged(objectNames.manifest, 'names objects that no artifact has')
+  }
+  if (!Number.isSafeInteger(artifacts.reduce((sum, { size }) => sum + size, 0)))
+    throw damaged(objectNames.manifest, 'promises more bytes than can be counted')
 }
 
 async function readSeekTable(reader: RangeReader, signal: AbortSignal): Promise<SeekTable> {
@@ -138,14 +159,14 @@ async function readSeekTable(reader: RangeReader, signal: AbortSignal): Promise<
 }
 
 /** A small object, whole. @throws artifact_damaged when it is absent (details `missing`) or too large */
-async function readSmall(target: Target, key: string, signal: AbortSignal): Promise<Uint8Array> {
+async function readSmall(target: Target, key: string, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let size = 0
   try {
     for await (const chunk of await target.get(key, { signal })) {
       chunks.push(chunk)
       size += chunk.byteLength
-      if (size > maxJsonBytes) throw damaged(key, 'is far larger than it can be')
+      if (size > maxBytes) throw damaged(key, 'is far larger than it can be')
     }
   } catch (error) {
     if (!hasCode(error, 'target_not_found')) throw error
@@ -160,7 +181,7 @@ function parse<T>(schema: z.ZodType<T>, name: string, bytes: Uint8Array): T {
 
 function parseJson(name: string, bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(Buffer.from(bytes).toString('utf8')) ?? {}
+    return parseBoundedJson(Buffer.from(bytes).toString('utf8'), freeValues + bytes.length / bytesPerValue) ?? {}
   } catch (error) {
     throw damaged(name, 'is not JSON', error)
   }

@@ -3,6 +3,7 @@ import { type BytePath, pathText } from '../lib/byte-path.ts'
 import type { IndexedEntry } from './formats/entries-index-reader.ts'
 import type { Artifact } from './open-artifact.ts'
 import { extractItemOf } from './restoring/extract-item.ts'
+import { filled } from './restoring/sparse-layout.ts'
 import { streamObject } from './restoring/object-content.ts'
 import { frameAt, streamFile } from './restoring/stored-entry.ts'
 
@@ -29,5 +30,11 @@ export async function readEntry(
   if (artifact.manifest.pipeline.format === 'raw_tree_v1') return streamObject(artifact, file, options)
   if (file.at === undefined) throw new BastionError('artifact_damaged', `/${pathText(path).text} has no place in the payload`)
   const payload = await artifact.payload()
-  await streamFile(payload, extractItemOf(file), frameAt(payload, file.at[0]), options)
+  let sparse: ReturnType<typeof filled> | null = null
+  await streamFile(payload, extractItemOf(file), frameAt(payload, file.at[0]), {
+    signal: options.signal,
+    onSparse: (layout) => (sparse = filled(layout, options.take)),
+    take: (bytes) => (sparse ?? options).take(bytes),
+  })
+  await (sparse as ReturnType<typeof filled> | null)?.end()
 }

@@ -5,8 +5,8 @@ import type { Clock } from '../core/clock.ts'
 import { pathText } from '../lib/byte-path.ts'
 import type { Artifact } from './open-artifact.ts'
 import { createDestination, type Destination } from './restoring/destination.ts'
-import { extractItemOf } from './restoring/extract-item.ts'
-import type { ConflictPolicy, ExtractItem, ExtractOutcome } from './restoring/extract-protocol.ts'
+import { extractItemOf, findContent } from './restoring/extract-item.ts'
+import type { ConflictPolicy, ExtractItem, ExtractOutcome, MetadataNote } from './restoring/extract-protocol.ts'
 import { failureOutcome } from './restoring/failure-outcome.ts'
 import { createLinkPlan } from './restoring/link-plan.ts'
 import { openExtractor } from './restoring/open-extractor.ts'
@@ -37,7 +37,7 @@ export interface RestoreReport {
   failed: { total: number; sample: string[] }
   damaged: { total: number; sample: string[] }
   /** entries whose content is back but not all of their metadata */
-  metadata: { owner: number; mode: number; mtime: number; owners_restored: boolean }
+  metadata: Record<MetadataNote, number> & { owners_restored: boolean }
 }
 
 const maxSamples = 50
@@ -95,8 +95,8 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
         report.not_restorable += 1
       } else if (entry.kind === 'hardlink') {
         // The content comes with the first name; when that one is not selected, with this one.
-        const first = item.target === undefined ? null : !selection.all && links.needsContent(item.target) ? await index.find(item.target) : null
-        if (first !== null && extractor.holds(first) && !selection.takes(first)) {
+        const first = !selection.all && links.needsContent(item.target!) ? await findContent(index, item.target, extractor) : null
+        if (first !== null && !selection.takes(first)) {
           links.standIn(item)
           await extractor.add(extractItemOf(first, item.to), first)
         }
@@ -122,6 +122,8 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
   return report
 
   async function restoreLink(item: ExtractItem): Promise<void> {
+    const first = await findContent(index, item.target, extractor)
+    if (first === null) return count(item, { kind: 'damaged', message: `${pathText(item.path).text} links to nothing in the artifact` })
     const target = links.targetOf(item)
     if (target !== null) {
       count(
@@ -131,9 +133,6 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
       return
     }
     // No name of it was restored as itself (skipped, or something was in its way): a link would lead to somebody else's content.
-    const first = await index.find(item.target!)
-    if (first === null || !extractor.holds(first))
-      return count(item, { kind: 'damaged', message: `${pathText(item.path).text} links to nothing in the artifact` })
     await extractor.add(extractItemOf(first, item.to), first)
     await extractor.drain()
   }
@@ -230,6 +229,6 @@ function emptyReport(owners: boolean): RestoreReport {
     conflicts: none(),
     failed: none(),
     damaged: none(),
-    metadata: { owner: 0, mode: 0, mtime: 0, owners_restored: owners },
+    metadata: { owner: 0, mode: 0, mtime: 0, xattrs: 0, owners_restored: owners },
   }
 }

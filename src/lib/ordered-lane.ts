@@ -7,6 +7,8 @@ export interface OrderedLane {
   push<T>(begin: () => Promise<T>, finish: (result: T) => Promise<void> | void): Promise<void>
   /** Resolves when all that was pushed is finished. */
   drain(): Promise<void>
+  /** Gives up what is not finished. Resolves when nothing is under way any more. */
+  close(): Promise<void>
 }
 
 export function createOrderedLane(limit: number): OrderedLane {
@@ -38,6 +40,10 @@ export function createOrderedLane(limit: number): OrderedLane {
     async drain() {
       await tail
       if (failure !== null) throw failure.error
+    },
+    async close() {
+      failure ??= { error: new Error('the lane was closed') }
+      await tail
     },
   }
 }

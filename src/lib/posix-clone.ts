@@ -1,5 +1,5 @@
 import koffi from 'koffi'
-import { systemError } from './posix-times.ts'
+import { systemError } from './posix-error.ts'
 
 /** FICLONE of linux/fs.h: `_IOW(0x94, 9, int)` */
 const ficlone = 0x40049409

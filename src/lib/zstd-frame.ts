@@ -23,7 +23,7 @@ const smallInputBytes = 256 * 1024
 const tunedLevel3: Readonly<Record<number, number>> = { [constants.ZSTD_c_minMatch]: 6, [constants.ZSTD_c_chainLog]: 15 }
 
 /** The most bytes `sizeBytes` become (ZSTD_COMPRESSBOUND of zstd.h). */
-function compressedBound(sizeBytes: number): number {
+export function compressedBound(sizeBytes: number): number {
   const smallInput = sizeBytes < blockMaxBytes ? (blockMaxBytes - sizeBytes) >>> 11 : 0
   return sizeBytes + Math.floor(sizeBytes / 256) + smallInput
 }

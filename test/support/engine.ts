@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { Blake3Hasher } from '@napi-rs/blake-hash'
 import { type CompleteMarker, objectNames, runPrefix, type RunMarker } from '../../src/core/artifact.ts'
@@ -10,6 +10,7 @@ import { type Manifest, manifestSchema } from '../../src/core/manifest.ts'
 import { type PipelineSpec, pipelineSpecSchema } from '../../src/core/pipeline-spec.ts'
 import type { Progress, RunEvent } from '../../src/core/run-event.ts'
 import { backup, type BackupOutcome } from '../../src/engine/backup.ts'
+import { encodeSparseMap } from '../../src/engine/formats/archive-v1/tar-header.ts'
 import { writeArchive } from '../../src/engine/pipeline/write-archive.ts'
 import { restoreNotes } from '../../src/engine/formats/archive-v1/restore-notes.ts'
 import type { IndexedEntry } from '../../src/engine/formats/entries-index-reader.ts'
@@ -18,12 +19,14 @@ import type { PackReport } from '../../src/engine/pipeline/source-packer.ts'
 import { createProgressMeter } from '../../src/engine/progress-meter.ts'
 import { restore, type RestoreReport, type RestoreRequest } from '../../src/engine/restore.ts'
 import { selectEntries } from '../../src/engine/selection.ts'
+import type { SnapshotServices } from '../../src/engine/snapshots/snapshot-services.ts'
 import { prepareFilesystemSource } from '../../src/engine/sources/filesystem/filesystem-source.ts'
 import type { PreparedSource } from '../../src/engine/sources/source.ts'
 import { storeJson } from '../../src/engine/store-object.ts'
 import type { Target } from '../../src/engine/targets/target.ts'
 import { verify, type VerifyLevel, type VerifyReport } from '../../src/engine/verify.ts'
 import type { BytePath } from '../../src/lib/byte-path.ts'
+import { createHoleFinder } from '../../src/lib/posix-holes.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 const clock = { now: () => Date.now() }
@@ -36,6 +39,9 @@ export interface BackupOptions {
   spec?: Partial<FilesystemSource>
   pipeline?: Partial<PipelineSpec>
   ownDirectories?: readonly string[]
+  snapshots?: SnapshotServices
+  /** where the run has its own directory; absent: where temporary files go */
+  dataDirectory?: string
   signal?: AbortSignal
   onEvent?: (event: RunEvent) => void
 }
@@ -52,7 +58,7 @@ export const smallPipeline = { frame_bytes: 64 * 1024, part_size_bytes: 1024 * 1
 
 /** A backup in this process with the smallest frames and parts, reading live. @throws what `backup` throws */
 export async function runBackup(options: BackupOptions): Promise<BackupRun> {
-  await using runDirectory = await temporaryFolder()
+  await using runDirectory = await temporaryFolder(options.dataDirectory)
   const ref = newRef()
   const events: RunEvent[] = []
   const outcome = await backup(
@@ -78,6 +84,7 @@ export async function runBackup(options: BackupOptions): Promise<BackupRun> {
       producer: 'bastion/test',
       runDirectory: runDirectory.path,
       ownDirectories: options.ownDirectories ?? [],
+      ...(options.snapshots === undefined ? {} : { snapshots: options.snapshots }),
       emit: (event) => {
         events.push(event)
         options.onEvent?.(event)
@@ -336,6 +343,16 @@ export function runStock(command: string, options: { cwd: string; env?: Record<s
 
 export function blake3Of(bytes: Uint8Array): string {
   return new Blake3Hasher().update(bytes).digest('hex')
+}
+
+/** The hash the index has of a file: of its bytes, or of its map and its data where it was stored without its holes. */
+export function storedHashOf(file: string, isSparse: boolean): string {
+  const bytes = readFileSync(file)
+  if (!isSparse) return blake3Of(bytes)
+  const fd = openSync(file, 'r')
+  const map = createHoleFinder()?.find(fd, bytes.length, 1000) ?? []
+  closeSync(fd)
+  return blake3Of(Buffer.concat([encodeSparseMap(map, bytes.length), ...map.map(([offset, length]) => bytes.subarray(offset, offset + length))]))
 }
 
 /** Where a source path stands below a directory it was restored into. */

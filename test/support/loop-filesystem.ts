@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 
 const exec = promisify(execFile)
 
-export type LoopKind = 'btrfs' | 'xfs' | 'ext4'
+type LoopKind = 'btrfs' | 'xfs' | 'ext4'
 
 /** A filesystem in a file, mounted below the folder of the test run: what a test does not undo, the end of the run does. */
 export interface LoopFilesystem extends AsyncDisposable {

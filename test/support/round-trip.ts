@@ -64,7 +64,9 @@ export async function roundTrip({ folder, asRoot, format, encrypted = false, pla
       ...report.conflicts.sample,
       ...report.failed.sample,
       ...report.damaged.sample,
-      ...(['owner', 'mode', 'mtime'] as const).flatMap((what) => (report.metadata[what] > 0 ? [`${report.metadata[what]} without ${what}`] : [])),
+      ...(['owner', 'mode', 'mtime', 'xattrs'] as const).flatMap((what) =>
+        report.metadata[what] > 0 ? [`${report.metadata[what]} without ${what}`] : [],
+      ),
     ],
     verified: { ok, entries: { expected: entries.expected, checked: entries.checked }, damaged },
     parts: run.outcome.manifest.artifacts.length,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { blake3 } from '@napi-rs/blake-hash'
@@ -13,12 +13,14 @@ import { mebibyte, pipelineSpecSchema } from '../../core/pipeline-spec.ts'
 import type { RunEvent } from '../../core/run-event.ts'
 import { backup, type BackupOutcome, placeFacts } from '../../engine/backup.ts'
 import { artifactName } from '../../engine/list.ts'
+import { runSnapshotsName } from '../../engine/snapshots/holder-directory.ts'
 import { targetArgument } from '../arguments.ts'
 import { type CliContext, dataDirectory } from '../cli-context.ts'
 import { printableText } from '../entry-text.ts'
 import { type ExitCode, exitCodes } from '../exit-code.ts'
 import { openKnownTargets } from '../known-targets.ts'
 import { createProgressLine, formatBytes, formatDuration } from '../progress-line.ts'
+import { reapBeforeRun, snapshotServices } from '../snapshot-services.ts'
 import { systemClock } from '../system-clock.ts'
 import { producer } from '../version.ts'
 import { collect, type RunCommand } from './command.ts'
@@ -38,6 +40,8 @@ interface BackupOptions {
   consistencyThreshold: string
   oneFileSystem?: true
   snapshot: string
+  snapshotProvider?: string
+  snapshotRoot: string[]
   limit?: string
   explain?: true
   jobId?: string
@@ -68,6 +72,8 @@ export function addBackupCommand(program: Command, run: RunCommand): void {
     .option('--one-file-system', 'do not go into other mounts')
     .option('--snapshot <mode>', 'source snapshot: auto, off or required', 'auto')
     .option('--explain', 'say how the data would travel, and why, and do nothing')
+    .option('--snapshot-provider <provider>', 'by this provider only (bastion doctor lists them)')
+    .option('--snapshot-root <dir>', 'allow source snapshots of what is here; repeatable', collect, [])
     .option('--job-id <id>', 'the job these backups belong to (default: from host and sources)')
     .option('--job-name <name>', 'its name for people')
     .option('--new-target', 'accept that another target, or an empty one, is at a place used before')
@@ -90,6 +96,7 @@ async function backupCommand(sources: string[], options: BackupOptions, context:
     // Counting first is for people who watch.
     pre_scan: context.terminalColumns() !== null && options.json !== true,
     snapshot_mode: options.snapshot,
+    ...(options.snapshotProvider === undefined ? {} : { snapshot_provider: options.snapshotProvider }),
     consistency_policy: options.consistency,
     consistency_fail_threshold: Number(options.consistencyThreshold),
   })
@@ -105,6 +112,7 @@ async function backupCommand(sources: string[], options: BackupOptions, context:
   const runId = uuidv7(systemClock.now(), randomBytes(10))
   const runDirectory = join(dataDir, 'runs', runId)
   const known = openKnownTargets(dataDir)
+  const snapshots = snapshotServices(context, { dataDir, roots: options.snapshotRoot })
   await using target = await targetArgument(options.to, context, pipeline.bandwidth_limit)
   if (options.explain === true) return await explain(planDataPath(source, pipeline, placeFacts(target)), options, context)
   const expected = options.newTarget === true ? undefined : known.idOf(target.label)
@@ -112,6 +120,7 @@ async function backupCommand(sources: string[], options: BackupOptions, context:
 
   makeRunDirectory(runDirectory)
   try {
+    await reapBeforeRun(snapshots, context)
     using line = createProgressLine(context)
     const outcome = await backup(
       {
@@ -131,6 +140,7 @@ async function backupCommand(sources: string[], options: BackupOptions, context:
         producer,
         runDirectory,
         ownDirectories: [dataDir],
+        snapshots,
         emit: (event) => tell(event, options, context),
         onProgress: (progress) => line.show(progress),
       },
@@ -149,7 +159,7 @@ async function backupCommand(sources: string[], options: BackupOptions, context:
     }
     return outcome.status === 'warning' ? exitCodes.warnings : exitCodes.ok
   } finally {
-    rmSync(runDirectory, { recursive: true, force: true })
+    removeRunDirectory(runDirectory)
   }
 }
 
@@ -157,6 +167,12 @@ async function explain(dataPath: DataPath, options: BackupOptions, context: CliC
   if (options.json === true) await context.out(`${JSON.stringify(dataPath)}\n`)
   else for (const { what, choice, why } of dataPath.decisions) await context.out(printableText(`${what}: ${choice} (${why})`) + '\n')
   return exitCodes.ok
+}
+
+/** A snapshot that could not be removed may stand in it: that one is the reaper's. */
+function removeRunDirectory(path: string): void {
+  if (existsSync(join(path, runSnapshotsName))) return
+  rmSync(path, { recursive: true, force: true })
 }
 
 /** @throws invalid_spec */

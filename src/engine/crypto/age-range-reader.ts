@@ -44,15 +44,14 @@ export async function openAgeRange(inner: RangeReader, identities: readonly stri
 
     async read(offset, length, signal) {
       const { first, after } = chunksOf(offset, offset + length)
-      const plaintext = new Uint8Array(length)
-      let next = first
-      if (kept?.chunkNumber === first && first < after) {
-        plaintext.set(within(kept.plaintext, first, offset, offset + length))
-        next++
-      }
-      if (next >= after) return plaintext
+      const head = kept?.chunkNumber === first && first < after ? within(kept.plaintext, first, offset, offset + length) : undefined
+      let next = head === undefined ? first : first + 1
       const start = sealedOffset(next)
-      const sealed = await inner.read(start, sealedOffset(after) - start, signal)
+      // Read before room is made for it: what is not there needs none.
+      const sealed = next < after ? await inner.read(start, sealedOffset(after) - start, signal) : undefined
+      const plaintext = new Uint8Array(length)
+      if (head !== undefined) plaintext.set(head)
+      if (sealed === undefined) return plaintext
       for (; next < after; next++) {
         const chunk = open(next, sealed.subarray(sealedOffset(next) - start, sealedOffset(next + 1) - start))
         plaintext.set(within(chunk, next, offset, offset + length), Math.max(0, next * ageChunkBytes - offset))

@@ -36,7 +36,7 @@ export interface EntriesIndex {
   children(directory: BytePath): AsyncGenerator<IndexedEntry>
   /**
    * The entries frame by frame; an array is never empty.
-   * @throws BastionError artifact_damaged also at the end of a scan of everything that met more or fewer entries than the manifest promises
+   * @throws BastionError artifact_damaged also at the end of a scan of everything that met more or fewer entries, or more content, than the manifest promises
    */
   scan(options?: ScanOptions): AsyncGenerator<IndexedEntry[]>
 }
@@ -44,11 +44,12 @@ export interface EntriesIndex {
 /**
  * Reads the seek table, the lookup and the header of an index.
  * @param reader its plaintext: the zstd stream
- * @param limits.count of entries, from the manifest
+ * @param limits.count of entries, from the manifest · `contentBytes` of all files together, from there too
  * @throws BastionError artifact_damaged
  */
-export async function openEntriesIndex(reader: RangeReader, limits: { count: number }): Promise<EntriesIndex> {
+export async function openEntriesIndex(reader: RangeReader, limits: { count: number; contentBytes?: number }): Promise<EntriesIndex> {
   const frames = await openIndexFrames(reader, limits.count)
+  const maxContentBytes = limits.contentBytes ?? Number.POSITIVE_INFINITY
   const noted = new Set<number>()
   let warnings = 0
 
@@ -117,11 +118,14 @@ export async function openEntriesIndex(reader: RangeReader, limits: { count: num
       const low = Math.max(0, frames.frameOf(start))
       const high = end === null ? frames.count - 1 : frames.frameOf(end)
       let lineCount = 0
+      let contentBytes = 0
       if (low <= high) {
         for await (const frame of reverse ? frames.frames(high, low, signal) : frames.frames(low, high, signal)) {
           const { entries } = note(frame)
           lineCount += frame.lineCount
           if (isWhole && lineCount > limits.count) throw damagedIndex(`it has more than ${limits.count} entries`)
+          if (isWhole) contentBytes = entries.reduce((sum, { size = 0 }) => sum + size, contentBytes)
+          if (contentBytes > maxContentBytes) throw damagedIndex(`its files have more than ${maxContentBytes} bytes`)
           const wanted = entries.slice(lowerBound(entries, start), end === null ? entries.length : lowerBound(entries, end))
           if (wanted.length > 0) yield reverse ? wanted.reverse() : wanted
         }

@@ -20,7 +20,7 @@ export interface EntryFields {
   device?: { type: 'block' | 'char'; major: number; minor: number }
   /** where a target keeps what it cannot hold under its own name */
   object?: string | undefined
-  xattrs?: ReadonlyArray<readonly [name: string, value: Uint8Array]>
+  xattrs?: ReadonlyArray<readonly [name: string, value: Uint8Array]> | undefined
   /** stored without its holes */
   sparse?: boolean | object
   hardlinkGroup?: string | undefined

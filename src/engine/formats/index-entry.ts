@@ -1,7 +1,8 @@
 import { type Entry, type EntryKind, entryKinds } from '../../core/entry.ts'
 import { BastionError } from '../../core/errors.ts'
 import { grades } from '../../core/grade.ts'
-import { type BytePath, fromPathText } from '../../lib/byte-path.ts'
+import { type BytePath, fromPathText, pathText } from '../../lib/byte-path.ts'
+import { maxPathBytes } from './archive-v1/tar-fields.ts'
 
 /** An entry of the index with its names as bytes. Not to be changed: it may be handed out again. */
 export interface IndexedEntry extends Entry {
@@ -36,7 +37,7 @@ export function checkIndexEntry(value: unknown): CheckedLine {
   const { path, path_b64: b64, kind } = line
   if (!isText(path) || (b64 !== undefined && !isBase64(b64))) throw damagedIndex('a line has no path')
   const bytes = bytesOf(path, b64)
-  if (!isSafePath(bytes)) throw damagedIndex(`no path can be ${JSON.stringify(path)}`)
+  if (!isSafePath(bytes) || bytes.length > maxPathBytes) throw damagedIndex(`no path can be ${JSON.stringify(path.slice(0, 200))}`)
   if (!isText(kind)) throw damagedIndex(`the line of ${path} has no kind`)
   // What a later version means by its own kinds and fields cannot be checked here.
   if (!knownKinds.has(kind)) return { bytes, entry: null, unknownFields: 0 }
@@ -57,6 +58,9 @@ export function checkIndexEntry(value: unknown): CheckedLine {
   const entry = line as unknown as IndexedEntry
   entry.bytes = bytes
   if (entry.target !== undefined) entry.targetBytes = bytesOf(entry.target, entry.target_b64)
+  // What is shown and selected by is what the bytes say, not what somebody says of them.
+  if (b64 !== undefined) entry.path = pathText(bytes).text
+  if (entry.target_b64 !== undefined && entry.targetBytes !== undefined) entry.target = pathText(entry.targetBytes).text
   checkLink(entry)
   if (entry.object !== undefined && !isSafePath(entry.object)) throw damagedIndex(`"object" of ${path} is not valid`)
   return { bytes, entry, unknownFields }
@@ -71,7 +75,10 @@ const unsafePath = /(?:^|\/)\.{0,2}(?:\/|$)|\0/
 
 function checkLink({ kind, path, targetBytes }: IndexedEntry): void {
   if (kind !== 'symlink' && kind !== 'hardlink') return
-  const isValid = targetBytes !== undefined && (kind === 'hardlink' ? isSafePath(targetBytes) : targetBytes !== '' && !targetBytes.includes('\0'))
+  const isValid =
+    targetBytes !== undefined &&
+    targetBytes.length <= maxPathBytes &&
+    (kind === 'hardlink' ? isSafePath(targetBytes) : targetBytes !== '' && !targetBytes.includes('\0'))
   if (!isValid) throw damagedIndex(`the link ${path} has no valid target`)
 }
 

@@ -1,6 +1,7 @@
 import { type IndexHeader, indexHeaderSchema, indexLookupSchema } from '../../core/entry.ts'
 import { type BytePath, fromPathText } from '../../lib/byte-path.ts'
-import { decompressFrame, ZstdFrameError } from '../../lib/zstd-frame.ts'
+import { parseBoundedJson } from '../../lib/bounded-json.ts'
+import { compressedBound, decompressFrame, ZstdFrameError } from '../../lib/zstd-frame.ts'
 import { decodeSeekTable, seekTableFooterBytes, seekTableSize } from './archive-v1/seek-table.ts'
 import { maxEntryFrameBytes, maxSingleFrameBytes } from './entries-index-limits.ts'
 import { checkIndexEntry, damagedIndex, type IndexedEntry, isSafePath } from './index-entry.ts'
@@ -35,6 +36,8 @@ const tailBytes = 64 * 1024
 const firstBatchBytes = 64 * 1024
 const maxBatchBytes = 4 * 1024 * 1024
 const cachedFrames = 4
+/** Many times what the mounts and patterns of a source come to. */
+const maxHeaderValues = 1_000_000
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -53,8 +56,12 @@ export async function openIndexFrames(reader: RangeReader, maxEntries: number): 
   const count = table.count - 2
   if (count < 0 || count > maxEntries) throw damagedIndex(`it has ${table.count} frames for ${maxEntries} entries`)
 
-  const lookup = parseLookup(plainFrame(await readRange(count + 1, count + 1), count + 1, maxSingleFrameBytes))
-  if (lookup.length !== count) throw damagedIndex(`its lookup names ${lookup.length} frames of ${count}`)
+  for (let frame = 0; frame < table.count; frame++) {
+    const maxPlainBytes = frame === 0 || frame === count + 1 ? maxSingleFrameBytes : maxEntryFrameBytes
+    // Told by the table before room is made for it.
+    if (table.compressedSizeOf(frame) > compressedBound(maxPlainBytes)) throw damagedIndex('it has a frame larger than any that is written')
+  }
+  const lookup = parseLookup(plainFrame(await readRange(count + 1, count + 1), count + 1, maxSingleFrameBytes), count)
   const header = parseHeader(plainFrame(await readRange(0, 0), 0, maxSingleFrameBytes))
   const cache = new Map<number, Promise<EntryFrame>>()
 
@@ -150,7 +157,7 @@ function parseFrame(number: number, text: string, firstPath: BytePath, nextPath:
   for (let at = 0; at < text.length;) {
     const end = text.indexOf('\n', at)
     if (end === -1) throw damagedIndex('its last line is cut off')
-    const { bytes, entry, unknownFields } = checkIndexEntry(parseLine(text.slice(at, end)))
+    const { bytes, entry, unknownFields } = checkIndexEntry(asJson(() => JSON.parse(text.slice(at, end))))
     if (before === null ? bytes !== firstPath : bytes <= before) throw damagedIndex('its paths are out of order')
     before = bytes
     at = end + 1
@@ -163,9 +170,11 @@ function parseFrame(number: number, text: string, firstPath: BytePath, nextPath:
   return frame
 }
 
-function parseLookup(text: string): BytePath[] {
-  const parsed = indexLookupSchema.safeParse(parseSingleLine(text))
+/** @param count how many paths it must have; each is two values at most */
+function parseLookup(text: string, count: number): BytePath[] {
+  const parsed = indexLookupSchema.safeParse(parseSingleLine(text, 3 + 2 * count))
   if (!parsed.success) throw damagedIndex('its lookup is not valid', parsed.error)
+  if (parsed.data.lookup.length !== count) throw damagedIndex(`its lookup names ${parsed.data.lookup.length} frames of ${count}`)
   const paths = parsed.data.lookup.map((item) => (typeof item === 'string' ? fromPathText(item, undefined) : fromPathText('', item.b64)))
   for (const [index, path] of paths.entries()) {
     if (!isSafePath(path) || (index > 0 && path <= paths[index - 1]!)) throw damagedIndex('its lookup is out of order')
@@ -174,20 +183,19 @@ function parseLookup(text: string): BytePath[] {
 }
 
 function parseHeader(text: string): IndexHeader {
-  const line = parseSingleLine(text)
-  const parsed = indexHeaderSchema.safeParse(line)
+  const parsed = indexHeaderSchema.safeParse(parseSingleLine(text, maxHeaderValues))
   if (!parsed.success) throw damagedIndex('its header is not valid', parsed.error)
   return parsed.data
 }
 
-function parseSingleLine(text: string): unknown {
+function parseSingleLine(text: string, maxValues: number): unknown {
   if (text.indexOf('\n') !== text.length - 1) throw damagedIndex('a line of its own is cut off or not alone')
-  return parseLine(text.slice(0, -1))
+  return asJson(() => parseBoundedJson(text.slice(0, -1), maxValues))
 }
 
-function parseLine(line: string): unknown {
+function asJson(parse: () => unknown): unknown {
   try {
-    return JSON.parse(line)
+    return parse()
   } catch (error) {
     throw damagedIndex('a line is not JSON', error)
   }

@@ -1,11 +1,11 @@
 import type { PackedItem, PackAnswer, PackItem, PackTask } from './pack-protocol.ts'
 import { createOrderedLane } from '../../lib/ordered-lane.ts'
-import type { FileStat, FileStater } from '../../lib/file-stat.ts'
+import type { FileStat } from '../../lib/file-stat.ts'
 import type { ThreadPool } from '../../lib/thread-pool.ts'
-import type { UserNames } from '../../lib/user-names.ts'
 import type { MemberPlace } from '../formats/entry-line.ts'
 import { createItemBatch } from './item-batch.ts'
 import type { PayloadWriter } from './payload-writer.ts'
+import type { SourceTools } from './source-tools.ts'
 import { packLargeFile } from './pack-large-file.ts'
 
 /** What became of an item. @param line its index line, still open for its place; empty when nothing was stored */
@@ -34,13 +34,12 @@ export function createMemberPacker(options: {
   pool: ThreadPool<PackTask, PackAnswer>
   payload: PayloadWriter
   frameBytes: number
-  names: UserNames
-  stater: FileStater
+  tools: SourceTools
   signal: AbortSignal
   /** Called in the order of the items, one at a time. */
   onPacked: OnPacked
 }): MemberPacker {
-  const { pool, payload, frameBytes, names, stater, signal, onPacked } = options
+  const { pool, payload, frameBytes, tools, signal, onPacked } = options
   const lane = createOrderedLane(pool.size * 2)
   const freeBuffers: ArrayBuffer[] = []
   const batch = createItemBatch<PackItem>()
@@ -75,8 +74,7 @@ export function createMemberPacker(options: {
     let place: MemberPlace = null
     const { packed, line } = await packLargeFile(item, {
       frameBytes,
-      names,
-      stater,
+      tools,
       signal,
       takeBuffer: () => freeBuffers.pop() ?? new ArrayBuffer(frameBytes + 64 * 1024),
       piece: (buffer, length) =>

@@ -2,16 +2,16 @@ import { setTimeout as after } from 'node:timers/promises'
 import type { Entry } from '../../core/entry.ts'
 import { BastionError } from '../../core/errors.ts'
 import { type BytePath, fromPathText, pathText } from '../../lib/byte-path.ts'
-import type { FileStater } from '../../lib/file-stat.ts'
-import type { UserNames } from '../../lib/user-names.ts'
 import { entryLine } from '../formats/entry-line.ts'
 import { ownName } from '../formats/raw-tree-v1/object-name.ts'
 import { requireStored } from '../store-object.ts'
 import type { Target } from '../targets/target.ts'
-import { fileFields } from './entry-metadata.ts'
+import { fileFields, readXattrs } from './entry-metadata.ts'
 import { gradeOf, mustNotSupersede, notStored, packedFile, replacedFinding } from './packed-item.ts'
 import { openFile } from './read-file.ts'
 import { maxSendings, pieceBytes, readPieces, SourceShrankError } from './read-pieces.ts'
+import type { SourceTools } from './source-tools.ts'
+import { treeMetadataOf } from './tree-metadata.ts'
 import type { TreeAnswer, TreeItem, TreePacked } from './tree-protocol.ts'
 
 /** Stores what the threads have read, file by file, where the target is not a folder of this machine. */
@@ -33,12 +33,11 @@ const resendWaitsMs = [1000, 10_000]
 export function createTreeObjects(options: {
   target: Target
   prefix: string
-  names: UserNames
-  stater: FileStater
+  tools: SourceTools
   signal: AbortSignal
   elsewhere: ReadonlyMap<BytePath, string | null>
 }): TreeObjects {
-  const { target, prefix, names, stater } = options
+  const { target, prefix, tools } = options
   const { tree } = target
   const aborting = new AbortController()
   const signal = AbortSignal.any([options.signal, aborting.signal])
@@ -65,13 +64,14 @@ export function createTreeObjects(options: {
     return `${prefix}/${object ?? pathText(ownName(path)).text}`
   }
 
-  async function put(key: string, bytes: Uint8Array): Promise<void> {
-    requireStored(target, key, await target.put(key, bytes, { sizeBytes: bytes.byteLength, signal }), bytes.byteLength)
+  /** Nobody reads the tree before its marker stands, so a new file need not appear at once. */
+  async function put(item: TreeItem, key: string, body: Uint8Array | AsyncIterable<Uint8Array>, sizeBytes: number): Promise<void> {
+    requireStored(target, key, await target.put(key, body, { sizeBytes, inPlace: item.supersedes !== true, signal }), sizeBytes)
   }
 
   /** What an index line says goes for the thing itself too. */
   async function describe(key: string, line: Entry): Promise<void> {
-    await tree?.setMetadata(key, { mode: line.mode, uid: line.uid, gid: line.gid, mtimeNs: BigInt(line.mtime_ns) })
+    await tree?.setMetadata(key, treeMetadataOf(line))
   }
 
   /** @returns whether it stands where its own name says */
@@ -102,7 +102,7 @@ export function createTreeObjects(options: {
           const key = keyOf(item.path, packed.object)
           begun.push(
             limited(async () => {
-              await put(key, contents.subarray(packed.contentAt, packed.contentAt + packed.contentBytes))
+              await put(item, key, contents.subarray(packed.contentAt, packed.contentAt + packed.contentBytes), packed.contentBytes)
               if (tree !== undefined) await describe(key, parseOpenLine(line))
             }),
           )
@@ -122,11 +122,16 @@ export function createTreeObjects(options: {
 
     storeLarge(item) {
       return limited(async () => {
-        const file = { path: item.path, physical: item.physical ?? `/${item.path}`, followed: item.followed === true, frozen: item.frozen === true }
+        const file = {
+          path: item.path,
+          physical: item.physical ?? `/${item.path}`,
+          followed: item.followed === true,
+          frozen: item.frozen !== undefined,
+        }
         const key = keyOf(item.path, item.object)
         let hasShrunk = false
         for (let sending = 1; ; sending++) {
-          const opened = openFile(file, stater)
+          const opened = openFile(file, tools.stater)
           if (!('fd' in opened)) return { packed: { ...notStored(item, opened), contentAt: -1 }, line: noLine }
           using source = opened
           const { before } = source
@@ -136,7 +141,7 @@ export function createTreeObjects(options: {
           }
           const pieces = readPieces(source, file, { takeBuffer: () => Buffer.allocUnsafeSlow(pieceBytes), fillUp: sending === maxSendings })
           try {
-            requireStored(target, key, await target.put(key, inTurns(pieces), { sizeBytes: before.size, signal }), before.size)
+            await put(item, key, inTurns(pieces), before.size)
           } catch (error) {
             const isShrunk = error instanceof SourceShrankError
             const mayPass = error instanceof BastionError && error.retryable && sending < maxSendings
@@ -147,20 +152,23 @@ export function createTreeObjects(options: {
           }
           const { hash, readBytes, failure } = pieces.end()
           const finding = failure?.finding ?? source.finding(readBytes)
-          const fields = fileFields(item, before, before.size, names)
+          const fields = fileFields(item, before, before.size, tools)
+          const attributes = readXattrs(tools, source.fd)
+          fields.xattrs = attributes.xattrs
           fields.supersedes = undefined
           fields.hash = hash
           if (typeof item.object === 'string') fields.object = item.object
-          fields.grade = gradeOf(file.frozen, finding, before.size, readBytes)
+          fields.grade = gradeOf(item.frozen, finding, before.size, readBytes)
           if (holdsGroup) fields.hardlinkGroup = item.group
           if (failure !== null) fields.flags = ['read_error']
           else if (hasShrunk && finding === null) fields.flags = ['retried']
           const line = Buffer.from(entryLine(fields))
           if (tree !== undefined) await describe(key, parseOpenLine(line))
-          const packed: TreePacked = { ...packedFile(fields, 0, line.byteLength), contentAt: -1 }
+          const packed: TreePacked = { ...packedFile(fields, 0, line.byteLength, fields.sizeBytes), contentAt: -1 }
           if (fields.object !== undefined) packed.object = fields.object
           if (finding !== null) packed.finding = finding
-          if (failure !== null) packed.error = failure.error
+          const error = failure?.error ?? attributes.problem
+          if (error !== undefined) packed.error = error
           return { packed, line }
         }
       })

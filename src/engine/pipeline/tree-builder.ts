@@ -1,17 +1,17 @@
 import { closeSync, readlinkSync } from 'node:fs'
 import { Blake3Hasher } from '@napi-rs/blake-hash'
 import { type BytePath, fsPath, pathText } from '../../lib/byte-path.ts'
-import { FileStat, type FileStater, fileStatWords } from '../../lib/file-stat.ts'
-import type { UserNames } from '../../lib/user-names.ts'
+import { FileStat, fileStatWords } from '../../lib/file-stat.ts'
 import { type EntryFields, entryLine } from '../formats/entry-line.ts'
 import { oddName } from '../formats/raw-tree-v1/object-name.ts'
-import { type FileFields, fileFields, metadataOf } from './entry-metadata.ts'
+import { type FileFields, fileFields, metadataOf, readXattrs } from './entry-metadata.ts'
 import { isWithinGranularity } from './fingerprint.ts'
 import { openSourceFile } from './open-source-file.ts'
 import type { InodeFacts } from './pack-protocol.ts'
 import { gradeOf, mustNotSupersede, notStored, packedFile, replacedFinding } from './packed-item.ts'
 import { createRetryWaits } from './read-again.ts'
 import { type FileRef, isGone, openFile, readErrorOf, readFully } from './read-file.ts'
+import type { SourceTools } from './source-tools.ts'
 import type { NotStored, StoredFile, TreeHome } from './tree-home.ts'
 import type { TreeItem, TreePacked } from './tree-protocol.ts'
 
@@ -27,8 +27,9 @@ type Stored = Omit<TreePacked, 'contentAt'>
  * stored when it is whole.
  * @param home where entries are stored; null: contents are given back
  */
-export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome | null; names: UserNames; stater: FileStater }): TreeBuilder {
-  const { wholeBytes, home, names, stater } = options
+export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome | null; tools: SourceTools }): TreeBuilder {
+  const { wholeBytes, home, tools } = options
+  const { stater } = tools
   const hasher = new Blake3Hasher()
   const waitToRetry = createRetryWaits()
   let contents = Buffer.allocUnsafeSlow(wholeBytes + 64 * 1024)
@@ -62,9 +63,11 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
       return null // the other way tells why
     }
     reserve(size)
+    let attributes: ReturnType<typeof readXattrs>
     try {
       const openedAtMs = Date.now()
       const got = readFully(fd, contents, end, size, 0)
+      attributes = readXattrs(tools, fd)
       if (got !== size || !stater.byHandle(fd).isSame(listed) || isWithinGranularity(listed, openedAtMs)) return null
     } catch (error) {
       if ((error as NodeJS.ErrnoException).syscall === undefined) throw error
@@ -72,10 +75,11 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
     } finally {
       closeSync(fd)
     }
-    const fields = fileFields(item, listed, size, names)
+    const fields = fileFields(item, listed, size, tools)
+    fields.xattrs = attributes.xattrs
     fields.hardlinkGroup = item.group
-    fields.grade = gradeOf(file.frozen, null, size, size)
-    return keep(item, fields)
+    fields.grade = gradeOf(item.frozen, null, size, size)
+    return withProblem(keep(item, fields), attributes)
   }
 
   /** Looks at a file before and after it is read, and reads it again when it changed. */
@@ -93,8 +97,10 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
       reserve(size)
       let finding: ReturnType<typeof source.finding>
       let got: number
+      let attributes: ReturnType<typeof readXattrs>
       try {
         got = readFully(source.fd, contents, end, size, 0)
+        attributes = readXattrs(tools, source.fd)
         finding = source.finding(got)
       } catch (error) {
         if (file.frozen) throw error
@@ -104,11 +110,12 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
       if (isWorthWaiting && waitToRetry(attempt)) continue
 
       contents.fill(0, end + got, end + size)
-      const fields = fileFields(item, before, size, names)
+      const fields = fileFields(item, before, size, tools)
+      fields.xattrs = attributes.xattrs
       if (holdsGroup) fields.hardlinkGroup = item.group
-      fields.grade = gradeOf(file.frozen, finding, size, got)
+      fields.grade = gradeOf(item.frozen, finding, size, got)
       if (attempt > 0 && finding === null) fields.flags = ['retried']
-      const packed = keep(item, fields)
+      const packed = withProblem(keep(item, fields), attributes)
       if (finding !== null) packed.finding = finding
       return packed
     }
@@ -133,7 +140,7 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
   function finish(item: TreeItem, fields: FileFields): Stored {
     // There is one file at its place, whatever came before.
     fields.supersedes = undefined
-    const packed: Stored = packedFile(fields, 0, putLine(fields))
+    const packed: Stored = packedFile(fields, 0, putLine(fields), fields.sizeBytes)
     if (fields.object !== undefined) packed.object = fields.object
     if (item.group !== undefined) home?.remember(item.path, fields.object)
     return packed
@@ -157,15 +164,17 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
   function packOther(item: TreeItem, facts: InodeFacts, link?: BytePath, device?: EntryFields['device']): Stored {
     const { path, kind } = item
     const isThere = home === null || item.object === null || home.make(item, facts, link)
+    const attributes = kind === 'hardlink' ? {} : readXattrs(tools, fsPath(item.physical ?? `/${path}`))
     const lineBytes = putLine({
       path,
       kind,
-      ...metadataOf(facts, names),
+      ...metadataOf(facts, tools),
+      xattrs: attributes.xattrs,
       ...(link === undefined ? {} : { target: link }),
       ...(device === undefined ? {} : { device }),
       ...(item.group === undefined ? {} : { hardlinkGroup: item.group }),
     })
-    return { lineBytes, skip: -1, kind, contentBytes: 0, grade: null, ...(isThere ? {} : { object: null }) }
+    return withProblem({ lineBytes, skip: -1, kind, contentBytes: 0, grade: null, ...(isThere ? {} : { object: null }) }, attributes)
   }
 
   /** A name of a file that was met under another name before. */
@@ -181,7 +190,7 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
 
   function packItem(item: TreeItem, listed: FileStat | null, failed: Map<BytePath, BytePath | null>): Stored {
     const physical = item.physical ?? `/${item.path}`
-    const file = { path: item.path, physical, followed: item.followed === true, frozen: item.frozen === true }
+    const file = { path: item.path, physical, followed: item.followed === true, frozen: item.frozen !== undefined }
     if (item.kind === 'file') return packFile(item, file, listed)
     if (item.inode !== undefined) return packOther(item, item.inode, item.primary)
     const looked = lookAt(item, physical)
@@ -221,6 +230,11 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
       return { items: packed, lines: lines.subarray(0, linesEnd), contents: contents.subarray(0, home === null ? end : 0) }
     },
   }
+}
+
+/** What could not be read of an entry beside its content is an issue all the same. */
+function withProblem(packed: Stored, { problem }: ReturnType<typeof readXattrs>): Stored {
+  return problem === undefined ? packed : { ...packed, error: problem }
 }
 
 function isStill(kind: TreeItem['kind'], stat: FileStat): boolean {

@@ -3,19 +3,19 @@ import { Blake3Hasher } from '@napi-rs/blake-hash'
 import type { ConsistencyFinding } from '../../core/consistency.ts'
 import { BastionError } from '../../core/errors.ts'
 import { type BytePath, pathText } from '../../lib/byte-path.ts'
-import type { FileStat, FileStater } from '../../lib/file-stat.ts'
+import type { FileStat } from '../../lib/file-stat.ts'
 import { createFileCloner } from '../../lib/posix-clone.ts'
-import type { UserNames } from '../../lib/user-names.ts'
 import { oddName, ownName } from '../formats/raw-tree-v1/object-name.ts'
 import { localDirError } from '../targets/local-dir/local-dir-error.ts'
 import { createLocalTree, type LocalTree, type TreeFile } from '../targets/local-dir/local-tree.ts'
 import type { TreeMetadata } from '../targets/target.ts'
-import { type FileFields, fileFields } from './entry-metadata.ts'
+import { type FileFields, fileFields, readXattrs } from './entry-metadata.ts'
 import type { InodeFacts } from './pack-protocol.ts'
 import { gradeOf, mustNotSupersede, replacedFinding } from './packed-item.ts'
 import { createRetryWaits } from './read-again.ts'
 import { type FileRef, openFile, readFully } from './read-file.ts'
 import { maxSendings, pieceBytes, readPieces, SourceShrankError } from './read-pieces.ts'
+import type { SourceTools } from './source-tools.ts'
 import type { TreeItem } from './tree-protocol.ts'
 
 /** A file that is stored, and what is to be told of it. */
@@ -43,8 +43,9 @@ export interface TreeHome {
 }
 
 /** @param options.stopped see `TreeThreadData` */
-export function createTreeHome(options: { rootFd: number; label: string; names: UserNames; stater: FileStater; stopped: Int32Array }): TreeHome {
-  const { names, stater, stopped } = options
+export function createTreeHome(options: { rootFd: number; label: string; tools: SourceTools; stopped: Int32Array }): TreeHome {
+  const { tools, stopped } = options
+  const { stater } = tools
   const tree: LocalTree = createLocalTree(options.rootFd, options.label)
   const cloneFile = createFileCloner()
   /** devices whose files cannot be cloned into the tree */
@@ -136,7 +137,9 @@ export function createTreeHome(options: { rootFd: number; label: string; names: 
         const { fd } = place.file
         const hasHoles = before.allocatedBytes < before.size
         const pieces = readPieces(source, file, { takeBuffer: () => piece, fillUp: sending === maxSendings })
-        const fields = fileFields(item, before, before.size, names)
+        const fields = fileFields(item, before, before.size, tools)
+        const attributes = readXattrs(tools, source.fd)
+        fields.xattrs = attributes.xattrs
         const shrank = filling(place.file, () => {
           let position = 0
           try {
@@ -162,12 +165,13 @@ export function createTreeHome(options: { rootFd: number; label: string; names: 
         const finding = failure?.finding ?? source.finding(readBytes)
         fields.hash = hash
         fields.object = place.object
-        fields.grade = gradeOf(file.frozen, finding, before.size, readBytes)
+        fields.grade = gradeOf(item.frozen, finding, before.size, readBytes)
         if (holdsGroup) fields.hardlinkGroup = item.group
         if (failure !== null) fields.flags = ['read_error']
         else if (sending > 1 && finding === null) fields.flags = ['retried']
         place.file.settle(fields)
-        return { fields, ...(finding === null ? {} : { finding }), ...(failure === null ? {} : { error: failure.error }) }
+        const error = failure?.error ?? attributes.problem
+        return { fields, ...(finding === null ? {} : { finding }), ...(error === undefined ? {} : { error }) }
       }
     },
 
@@ -199,16 +203,18 @@ export function createTreeHome(options: { rootFd: number; label: string; names: 
         const finding = source.finding(Math.min(size, before.size))
         if (finding !== null && finding.verdict !== 'deleted' && waitToRetry(attempt)) continue
 
-        const fields = fileFields(item, before, size, names)
+        const fields = fileFields(item, before, size, tools)
+        const attributes = readXattrs(tools, source.fd)
+        fields.xattrs = attributes.xattrs
         fields.hash = filling(place.file, () => onTarget(item, () => hashOf(fd, size)))
         fields.object = place.object
-        const grade = gradeOf(file.frozen, finding, size, size)
+        const grade = gradeOf(item.frozen, finding, size, size)
         // What it was in one moment, even if it has changed since; but then its times are of another one.
         fields.grade = grade === 'stable' ? 'per_file' : grade
         if (item.group !== undefined && before.fileId === item.linkId) fields.hardlinkGroup = item.group
         if (attempt > 0 && finding === null) fields.flags = ['retried']
         place.file.settle(fields)
-        return { fields, ...(finding === null ? {} : { finding }) }
+        return { fields, ...(finding === null ? {} : { finding }), ...(attributes.problem === undefined ? {} : { error: attributes.problem }) }
       }
     },
 

@@ -1,18 +1,16 @@
 import { workerData } from 'node:worker_threads'
-import { createFileStater } from '../../lib/file-stat.ts'
 import { answerTasks } from '../../lib/thread-answer.ts'
-import { loadUserNames } from '../../lib/user-names.ts'
 import { packError } from '../thread-errors.ts'
+import { createSourceTools } from './source-tools.ts'
 import { createTreeBuilder } from './tree-builder.ts'
 import { createTreeHome } from './tree-home.ts'
 import type { TreeAnswer, TreeTask, TreeThreadData } from './tree-protocol.ts'
 
 /** A thread that reads the entries of a tree and, where it is on this machine, writes them. */
 const { wholeBytes, tree, stopped } = workerData as TreeThreadData
-const names = loadUserNames()
-const stater = createFileStater()
-const home = tree === null ? null : createTreeHome({ ...tree, names, stater, stopped: new Int32Array(stopped) })
-const builder = createTreeBuilder({ wholeBytes, home, names, stater })
+const tools = createSourceTools()
+const home = tree === null ? null : createTreeHome({ ...tree, tools, stopped: new Int32Array(stopped) })
+const builder = createTreeBuilder({ wholeBytes, home, tools })
 
 answerTasks<TreeTask, TreeAnswer>((task) => {
   if (task.kind === 'directories') {

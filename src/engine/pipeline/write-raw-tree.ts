@@ -3,8 +3,6 @@ import type { Entry, IndexHeader } from '../../core/entry.ts'
 import type { ErrorPolicy } from '../../core/filesystem-source.ts'
 import type { Manifest } from '../../core/manifest.ts'
 import { fromPathText, pathText } from '../../lib/byte-path.ts'
-import { createFileStater } from '../../lib/file-stat.ts'
-import { loadUserNames } from '../../lib/user-names.ts'
 import { createIndexWriter, type IndexWriter } from '../formats/entries-index-writer.ts'
 import { ownName } from '../formats/raw-tree-v1/object-name.ts'
 import type { ProgressMeter } from '../progress-meter.ts'
@@ -14,6 +12,8 @@ import { safestNames } from '../targets/name-rules.ts'
 import type { Target } from '../targets/target.ts'
 import { createSourcePacker, type PackReport } from './source-packer.ts'
 import { createTreeObjects } from './store-tree-objects.ts'
+import { createSourceTools } from './source-tools.ts'
+import { treeMetadataOf } from './tree-metadata.ts'
 import { createTreeNames } from './tree-names.ts'
 import { createTreePacker, type Elsewhere } from './tree-packer.ts'
 import { createTreePool } from './tree-pool.ts'
@@ -64,9 +64,10 @@ export async function writeRawTree(options: {
   await using index = createIndexWriter({ spillDirectory: options.runDirectory })
   await using directory = inPlace ? await target.tree!.openDirectory!(prefix) : null
   await using pool = createTreePool({ wholeBytes, tree: directory === null ? null : { rootFd: directory.fd, label: target.label }, stopped })
-  const objects = inPlace ? null : createTreeObjects({ target, prefix, names: loadUserNames(), stater: createFileStater(), signal, elsewhere })
-  const packer = createSourcePacker({
+  const objects = inPlace ? null : createTreeObjects({ target, prefix, tools: createSourceTools(), signal, elsewhere })
+  using packer = createSourcePacker({
     index,
+    spillDirectory: options.runDirectory,
     errorPolicy: options.errorPolicy,
     createMembers: (onPacked) =>
       createTreePacker({
@@ -105,7 +106,7 @@ export async function writeRawTree(options: {
   options.accept(report)
 
   const lines = index.finish(options.header(), report.replacements)
-  const stored = await storeObject(target, `${prefix}/${objectNames.index}`, lines, signal)
+  const stored = await storeObject(target, `${prefix}/${objectNames.index}`, () => lines, signal)
   return {
     report,
     parts: [],
@@ -137,8 +138,7 @@ function* directoriesFromTheEnd(index: IndexWriter): Generator<DescribedDirector
     if (!line.includes('"kind":"dir"')) continue
     const entry = JSON.parse(line) as Entry
     if (entry.kind !== 'dir') continue
-    const { mode, uid, gid, mtime_ns } = entry
-    yield { path: fromPathText(entry.path, entry.path_b64), mode, uid, gid, mtimeNs: BigInt(mtime_ns) }
+    yield { path: fromPathText(entry.path, entry.path_b64), ...treeMetadataOf(entry) }
   }
 }
 

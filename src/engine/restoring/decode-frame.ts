@@ -1,8 +1,9 @@
 import { BastionError } from '../../core/errors.ts'
-import { decompressFrame, ZstdFrameError } from '../../lib/zstd-frame.ts'
+import { compressedBound, decompressFrame, ZstdFrameError } from '../../lib/zstd-frame.ts'
 
 /** No writer of ours makes larger frames; a seek table that claims more is not believed. */
 export const maxFramePlainBytes = 64 * 1024 * 1024
+export const maxFrameStoredBytes = compressedBound(maxFramePlainBytes)
 
 /** @throws artifact_damaged when the frame is not zstd or not of the promised size */
 export function decodeFrame(frame: Uint8Array, plainSize: number): Uint8Array {

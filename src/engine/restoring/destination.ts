@@ -44,18 +44,26 @@ export function createDestination(rootFd: number): Destination {
   }
 
   function open(path: BytePath, make = false): DirectoryHandle {
-    const known = handles.get(path)
-    if (known !== undefined) {
-      if (path !== '') {
-        handles.delete(path)
-        handles.set(path, known)
-      }
-      return known
+    // From the nearest one that is open downwards, each kept on the way: a tree can be deeper than a stack.
+    let nearest = path
+    while (!handles.has(nearest)) nearest = splitPath(nearest).parent
+    let handle = handles.get(nearest)!
+    if (nearest !== '') {
+      handles.delete(nearest)
+      handles.set(nearest, handle)
     }
-    const { parent, name } = splitPath(path)
-    const at = open(parent, make).at(name)
+    for (let above = nearest; above !== path;) {
+      const end = path.indexOf('/', above === '' ? 0 : above.length + 1)
+      const below = end === -1 ? path : path.slice(0, end)
+      handle = keep(below, step(handle.at(splitPath(below).name), make))
+      above = below
+    }
+    return handle
+  }
+
+  function step(at: string | Buffer, make: boolean): DirectoryHandle {
     try {
-      return keep(path, handleOf(openSync(at, directoryFlags)))
+      return handleOf(openSync(at, directoryFlags))
     } catch (error) {
       if (!make || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
       try {
@@ -63,7 +71,7 @@ export function createDestination(rootFd: number): Destination {
       } catch (failed) {
         if ((failed as NodeJS.ErrnoException).code !== 'EEXIST') throw failed // another thread was first
       }
-      return keep(path, handleOf(openSync(at, directoryFlags)))
+      return handleOf(openSync(at, directoryFlags))
     }
   }
 

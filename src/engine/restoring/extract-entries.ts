@@ -11,8 +11,11 @@ export function createExtractPool(workerData: ExtractThreadData): ThreadPool<Ext
   return createEngineThreads(threadModule(import.meta.url, './extract-worker'), workerData)
 }
 
-/** Checks or restores entries that have a place in the payload, many at a time. */
-export interface EntryExtractor {
+/**
+ * Checks or restores entries that have a place in the payload, many at a time. To be disposed of before its pool and its placer are: a file that is on its
+ * way then leaves nothing behind.
+ */
+export interface EntryExtractor extends AsyncDisposable {
   /** In index order, which is the order of the payload but for superseding members: those stand at its end. A promise only when there is something to wait for. */
   add(item: ExtractItem, frameOffset: number, supersedes: boolean): Promise<void> | undefined
   drain(): Promise<void>
@@ -33,7 +36,9 @@ export function createEntryExtractor(options: {
   signal: AbortSignal
   onOutcome: (item: ExtractItem, outcome: ExtractOutcome) => void
 }): EntryExtractor {
-  const { payload, pool, placer, signal, onOutcome } = options
+  const { payload, pool, placer, onOutcome } = options
+  const givenUp = new AbortController()
+  const signal = AbortSignal.any([options.signal, givenUp.signal])
   const lane = createOrderedLane(pool.size * 2)
   let frameOffset = -1
   let items: ExtractItem[] = []
@@ -80,7 +85,12 @@ export function createEntryExtractor(options: {
       const begun = placer.beginFile(item)
       if ('outcome' in begun) return begun.outcome
       try {
-        await streamFile(payload, item, frameAt(payload, offset), { pool, signal, take: (bytes) => begun.file.write(bytes) })
+        await streamFile(payload, item, frameAt(payload, offset), {
+          pool,
+          signal,
+          onSparse: (layout) => begun.file.spread(layout),
+          take: (bytes) => begun.file.write(bytes),
+        })
       } catch (error) {
         begun.file.drop()
         throw error
@@ -115,6 +125,10 @@ export function createEntryExtractor(options: {
       for (const one of rest) await addInOrder(one.item, one.frameOffset)
       await flush()
       await lane.drain()
+    },
+    async [Symbol.asyncDispose]() {
+      givenUp.abort(new BastionError('canceled', 'the rest was given up'))
+      await lane.close()
     },
   }
 }

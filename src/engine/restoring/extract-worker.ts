@@ -3,12 +3,13 @@ import { Blake3Hasher } from '@napi-rs/blake-hash'
 import { BastionError } from '../../core/errors.ts'
 import { pathText } from '../../lib/byte-path.ts'
 import { answerTasks } from '../../lib/thread-answer.ts'
+import { encodeSparseMap } from '../formats/archive-v1/tar-header.ts'
 import { readTarMember } from '../formats/archive-v1/tar-reader.ts'
 import { packError } from '../thread-errors.ts'
 import { createDestination } from './destination.ts'
 import type { ExtractAnswer, ExtractItem, ExtractOutcome, ExtractTask, ExtractThreadData } from './extract-protocol.ts'
 import { decodeFrame } from './decode-frame.ts'
-import { checkMember } from './check-member.ts'
+import { checkMember, checkPlace } from './check-member.ts'
 import { failureOutcome } from './failure-outcome.ts'
 import { createEntryPlacer } from './place-entry.ts'
 
@@ -29,20 +30,24 @@ answerTasks<ExtractTask, ExtractAnswer>((task) => {
 
 function handle(item: ExtractItem, plain: Uint8Array, restore: boolean): ExtractOutcome {
   try {
+    checkPlace(item, plain.byteLength)
     const read = readTarMember(plain, item.skip)
     if (read.kind === 'need-more' && item.kind === 'file') return { kind: 'spans' }
     if (read.kind !== 'member') throw new BastionError('artifact_damaged', `${pathText(item.path).text} is not where the index says`)
     checkMember(item, read.member)
     if (item.kind === 'file') {
-      if (read.dataOffset + item.size > plain.byteLength) return { kind: 'spans' }
-      const data = plain.subarray(read.dataOffset, read.dataOffset + item.size)
+      const { sparse, sizeBytes } = read.member
+      if (read.dataOffset + sizeBytes > plain.byteLength) return { kind: 'spans' }
+      const data = plain.subarray(read.dataOffset, read.dataOffset + sizeBytes)
       hasher.reset()
-      if (item.hash !== null && hasher.update(data).digest('hex') !== item.hash)
+      if (sparse !== undefined) hasher.update(encodeSparseMap(sparse.map, sparse.realSizeBytes))
+      if (hasher.update(data).digest('hex') !== item.hash)
         throw new BastionError('artifact_damaged', `${pathText(item.path).text} does not have the bytes its hash was made of`)
       if (placer === null || !restore) return { kind: 'done', bytes: item.size }
       const begun = placer.beginFile(item)
       if ('outcome' in begun) return begun.outcome
       try {
+        if (sparse !== undefined) begun.file.spread(sparse)
         begun.file.write(data)
       } catch (error) {
         begun.file.drop()

@@ -29,6 +29,8 @@ export interface TargetContractCase {
   readonly name: string
   /** The case says nothing about a target without these. */
   readonly needs: readonly (keyof TargetFeatures)[]
+  /** It names keys outside of its prefix, to see them refused: only for places that hold nothing else. */
+  readonly leavesPrefix: boolean
   /** @throws ContractViolation when the promise is not kept; an error of the target where none was due comes through as it is */
   run(target: Target, context: ContractContext): Promise<void>
 }
@@ -47,8 +49,13 @@ export function isCaseFor(contractCase: TargetContractCase, features: TargetFeat
 
 type Run = (target: Target, at: (name: string) => string, prefix: string, patienceMs: number) => Promise<void>
 
-function promise(name: string, run: Run, needs: readonly (keyof TargetFeatures)[] = []): TargetContractCase {
-  return { name, needs, run: (target, { prefix, patienceMs = 10_000 }) => run(target, (rest) => `${prefix}/${rest}`, prefix, patienceMs) }
+function promise(name: string, run: Run, needs: readonly (keyof TargetFeatures)[] = [], leavesPrefix = false): TargetContractCase {
+  return {
+    name,
+    needs,
+    leavesPrefix,
+    run: (target, { prefix, patienceMs = 10_000 }) => run(target, (rest) => `${prefix}/${rest}`, prefix, patienceMs),
+  }
 }
 
 export const targetContract: readonly TargetContractCase[] = [
@@ -361,33 +368,38 @@ export const targetContract: readonly TargetContractCase[] = [
     same((await target.stat(at('object')))?.sizeBytes, 1, 'its size')
   }),
 
-  promise('keys that lead elsewhere or nowhere are refused by every method', async (target, at, prefix) => {
-    await target.put(at('object'), someBytes(1, 30))
-    const keys = [
-      '/object',
-      `/${prefix}/object`,
-      at('object/'),
-      at('/object'),
-      at('../escaped'),
-      at('./object'),
-      at('..'),
-      '..',
-      '.',
-      '../escaped',
-      at('a/./b'),
-      at('nu\0l'),
-      at('half\ud800'),
-    ]
-    for (const key of [...keys, '']) {
-      await rejects(target.put(key, someBytes(1, 31)), 'invalid_spec')
-      await rejects(target.get(key), 'invalid_spec')
-      await rejects(target.stat(key), 'invalid_spec')
-      await rejects(target.remove(key), 'invalid_spec')
-      await rejects(target.removeTree(key), 'invalid_spec')
-      if (key !== '') await rejects(listed(target, key), 'invalid_spec')
-    }
-    sameKeys(await listed(target, prefix, { recursive: true }), [at('object')])
-  }),
+  promise(
+    'keys that lead elsewhere or nowhere are refused by every method',
+    async (target, at, prefix) => {
+      await target.put(at('object'), someBytes(1, 30))
+      const keys = [
+        '/object',
+        `/${prefix}/object`,
+        at('object/'),
+        at('/object'),
+        at('../escaped'),
+        at('./object'),
+        at('..'),
+        '..',
+        '.',
+        '../escaped',
+        at('a/./b'),
+        at('nu\0l'),
+        at('half\ud800'),
+      ]
+      for (const key of [...keys, '']) {
+        await rejects(target.put(key, someBytes(1, 31)), 'invalid_spec')
+        await rejects(target.get(key), 'invalid_spec')
+        await rejects(target.stat(key), 'invalid_spec')
+        await rejects(target.remove(key), 'invalid_spec')
+        await rejects(target.removeTree(key), 'invalid_spec')
+        if (key !== '') await rejects(listed(target, key), 'invalid_spec')
+      }
+      sameKeys(await listed(target, prefix, { recursive: true }), [at('object')])
+    },
+    [],
+    true,
+  ),
 
   promise('a key keeps its characters', async (target, at, prefix) => {
     const names = [
@@ -398,7 +410,6 @@ export const targetContract: readonly TargetContractCase[] = [
       'q?x#y',
       'it\'s "quoted"',
       'ünï-日本-🗄',
-      '.hidden',
       'tail.',
       '~tilde',
       'a:b',
@@ -413,6 +424,25 @@ export const targetContract: readonly TargetContractCase[] = [
       await listed(target, prefix, { recursive: true }),
       names.map((name) => at(`${name}/${name}`)),
     )
+  }),
+
+  promise('a name may begin with a dot', async (target, at, prefix) => {
+    await target.put(at('.hidden/.object'), someBytes(5, 38))
+    sameBytes(await read(target, at('.hidden/.object')), someBytes(5, 38))
+    sameKeys(await listed(target, prefix), [at('.hidden')])
+    sameKeys(await listed(target, prefix, { recursive: true }), [at('.hidden/.object')])
+  }),
+
+  promise('an object that is put in place is stored as any other', async (target, at) => {
+    const bytes = someBytes(100_000, 39)
+    await target.put(at('new/bytes'), bytes, { inPlace: true })
+    await target.put(at('new/stream'), chunksOf(bytes, bytes), { inPlace: true })
+    sameBytes(await read(target, at('new/bytes')), bytes)
+    same((await target.stat(at('new/stream')))?.sizeBytes, 2 * bytes.length, 'its size')
+    const failure = new Error('the source broke')
+    await rejectsWith(target.put(at('new/failed'), failing(failure, bytes), { inPlace: true }), failure)
+    await rejects(target.put(at('new/failed'), chunksOf(bytes), { inPlace: true, sizeBytes: 1 }), 'target_rejected')
+    same(await existsDetail(target.put(at('new/bytes'), new Uint8Array(1), { inPlace: true, ifAbsent: true })), true, 'details.exists of the error')
   }),
 
   promise('after an abort nothing begins', async (target, at, prefix) => {

@@ -1,3 +1,4 @@
+import { mapBody } from './map-body.ts'
 import { passOn, treeByPuts } from './pass-on.ts'
 import type { ObjectEntry, Target } from './target.ts'
 
@@ -37,7 +38,13 @@ export function createCountingTarget(inner: Target): Target & { readonly counts:
     ...treeByPuts(inner),
     async put(key, body, options) {
       const count = countRequest('put', key)
-      if (!(body instanceof Uint8Array)) return await inner.put(key, counted(body, count), options)
+      if (!(body instanceof Uint8Array)) {
+        return await inner.put(
+          key,
+          mapBody(body, (chunks) => counted(chunks, count)),
+          options,
+        )
+      }
       count.bytes += body.length
       return await inner.put(key, body, options)
     },

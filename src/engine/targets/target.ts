@@ -25,7 +25,7 @@ export interface Target {
    * `body` chunks are not changed by the caller until the put is settled, and are not kept afterwards. An error of the body is the put's.
    * @throws target_rejected when `sizeBytes` is given and the body has another length
    */
-  put(key: string, body: Uint8Array | AsyncIterable<Uint8Array>, options?: PutOptions): Promise<PutResult>
+  put(key: string, body: Body, options?: PutOptions): Promise<PutResult>
 
   /**
    * Reads an object, or `length` bytes from `offset`; a range that ends past the object ends with it, one that starts there is empty.
@@ -60,6 +60,18 @@ export interface Target {
   close(): Promise<void>
 }
 
+/** A stream is read once, unless it is {@link Replayable}. */
+export type Body = Uint8Array | AsyncIterable<Uint8Array> | Replayable
+
+/** Gives all its bytes each time it is iterated, so that a put that failed in the middle can be tried again. Iterated again it gives the one before up. */
+export interface Replayable extends AsyncIterable<Uint8Array> {
+  readonly replayable: true
+}
+
+export function isReplayable(body: Body): body is Replayable {
+  return 'replayable' in body
+}
+
 /** Absent means no. */
 export interface TargetFeatures {
   readonly atomicPut?: true
@@ -67,6 +79,8 @@ export interface TargetFeatures {
   readonly rangeReads?: true
   /** `put` with an async body needs no more memory than a piece of it. */
   readonly streamingPut?: true
+  /** A streamed put that meets a passing failure goes on by itself and keeps no more than pieces for it. Absent: who puts keeps the body, to send it again. */
+  readonly holdsPieces?: true
   /** `put` with `ifAbsent` is decided by the place itself, without a race. */
   readonly conditionalPut?: true
   /** A file, a directory and a link can stand there as what they are: `tree` makes them. */
@@ -111,12 +125,19 @@ export interface TreeMetadata {
   uid: number
   gid: number
   mtimeNs: bigint
+  /** as far as the place can keep them */
+  xattrs?: ReadonlyArray<readonly [name: string, value: Uint8Array]> | undefined
 }
 
 export interface PutOptions {
   sizeBytes?: number
   /** Fail with `target_rejected` (details `{exists: true}`) when the key exists. */
   ifAbsent?: boolean
+  /**
+   * The key is new, and only the caller writes to its directory and knows when what stands there counts. A place that is atomic by storing in two steps may store
+   * in one: then a part of the object may be seen meanwhile, and be left when the put fails. With `ifAbsent` it does not count.
+   */
+  inPlace?: boolean
   /** Told by targets that know it: a chunk of the body, or a slice of one, is not needed any more although the put goes on. Its memory may go. */
   onChunkDone?: (chunk: Uint8Array) => void
   signal?: AbortSignal

@@ -1,4 +1,5 @@
 import { throwIfCanceled } from './cancellation.ts'
+import { mapBody } from './map-body.ts'
 import { passOn, treeByPuts } from './pass-on.ts'
 import type { Target } from './target.ts'
 import type { TokenBucket } from './token-bucket.ts'
@@ -17,9 +18,8 @@ export function createThrottledTarget(inner: Target, limits: ThrottledOptions): 
     ...(putBucket === undefined ? {} : treeByPuts(inner)),
     async put(key, body, options = {}) {
       if (putBucket === undefined) return await inner.put(key, body, options)
-      const whole = body instanceof Uint8Array
-      const sizeBytes = options.sizeBytes ?? (whole ? body.length : undefined)
-      const slowed = throttle(whole ? [body] : body, putBucket, options.signal)
+      const sizeBytes = options.sizeBytes ?? (body instanceof Uint8Array ? body.length : undefined)
+      const slowed = mapBody(body, (chunks) => throttle(chunks, putBucket, options.signal))
       return await inner.put(key, slowed, { ...options, ...(sizeBytes !== undefined && { sizeBytes }) })
     },
     async get(key, options = {}) {
@@ -31,7 +31,7 @@ export function createThrottledTarget(inner: Target, limits: ThrottledOptions): 
 
 /** Slices of at most a tenth of a second, so that the rate is even and an abort is noticed; nothing is copied. */
 async function* throttle(
-  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  chunks: AsyncIterable<Uint8Array>,
   bucket: TokenBucket,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {

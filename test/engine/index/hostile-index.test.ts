@@ -2,6 +2,8 @@ import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { hasCode } from '../../../src/core/errors.ts'
 import { openEntriesIndex } from '../../../src/engine/formats/entries-index-reader.ts'
+import type { RangeReader } from '../../../src/engine/formats/range-reader.ts'
+import { forgeFrames } from '../../support/fuzz/forge-frames.ts'
 import { all, fileLine, forgedIndex, header, readerOf, storedIndex } from './index-fixture.ts'
 
 const headerLine = `${JSON.stringify(header)}\n`
@@ -63,6 +65,13 @@ describe('a forged index', () => {
     ['a line that is no object', [headerLine, `${ok}[]\n`, lookup('a')], 3],
     ['two objects in a line', [headerLine, ok.replace('\n', ','), lookup('a')], 2],
     ['a line that is no JSON', [headerLine, `${ok}{\n`, lookup('a')], 3],
+    ['a lookup of more values than it has frames', [headerLine, ok, `{"lookup":["a"${',{}'.repeat(9)}]}\n`], 2],
+    [
+      'a header nested too deep to be told',
+      [headerLine.replace('"spec":{}', `"spec":{"a":${'['.repeat(5000)}${']'.repeat(5000)}}`), ok, lookup('a')],
+      2,
+    ],
+    ['a path longer than a member can have', [headerLine, lines('x'.repeat(65_537)), lookup('x'.repeat(65_537))], 1],
     ['a frame above the limit', [headerLine, `${ok}${' '.repeat(1 << 20)}\n`, lookup('a')], 2],
   ]
   test.each(table)('with %s is damaged', async (_, frames, count) => {
@@ -88,6 +97,58 @@ describe('a forged index', () => {
       expect(index.warnings).toBe(3)
     }
   })
+})
+
+test('a frame of 4 GiB by its table is refused before it is asked for', async () => {
+  for (const frame of [0, 1, 2]) {
+    const plains = [headerLine, lines('a'), lookup('a')].map((text) => Buffer.from(text))
+    let sizeBytes = 0
+    const { bytes } = forgeFrames(plains, (sizes) => {
+      sizeBytes = 2 ** 32 - 1 - sizes[frame]!.stored
+      sizes[frame]!.stored = 2 ** 32 - 1
+    })
+    sizeBytes += bytes.length
+    const asked: number[] = []
+    const reader: RangeReader = {
+      ...readerOf(bytes),
+      sizeBytes,
+      read(offset, length) {
+        asked.push(length)
+        // As if what comes before the end were endless.
+        const behind = sizeBytes - offset - length
+        return Promise.resolve(
+          Buffer.concat([Buffer.alloc(2 ** 16), bytes])
+            .subarray(0, -behind || undefined)
+            .subarray(-Math.min(length, 2 ** 16)),
+        )
+      },
+    }
+    await expect(openEntriesIndex(reader, { count: 1 })).rejects.toMatchObject({ code: 'artifact_damaged' })
+    expect(Math.max(...asked)).toBeLessThan(2 ** 27)
+  }
+})
+
+test('an index of more content than promised is damaged', async () => {
+  const bytes = forgedIndex([headerLine, lines('a', 'b', 'c'), lookup('a')])
+  for (const [contentBytes, isRead] of [
+    [2, false],
+    [3, true],
+  ] as const) {
+    const index = await openEntriesIndex(readerOf(bytes), { count: 3, contentBytes })
+    const scanned = await all(index.scan()).then(
+      () => true,
+      (error: unknown) => !hasCode(error, 'artifact_damaged'),
+    )
+    expect(scanned).toBe(isRead)
+  }
+})
+
+test('what a name reads like is made from its bytes', async () => {
+  const line = fileLine('caf\xe9', { kind: 'symlink', target: '\xff' })
+    .replace('"path":"', '"path":"harmless')
+    .replace('"target":"', '"target":"harmless')
+  const index = await openEntriesIndex(readerOf(forgedIndex([headerLine, `${line}\n`, lookup({ b64: 'Y2Fm6Q==' })])), { count: 1 })
+  expect(await index.find('caf\xe9')).toMatchObject({ path: 'caf\ufffd', target: '\ufffd' })
 })
 
 describe('a mutated index', () => {

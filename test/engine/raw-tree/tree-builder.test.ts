@@ -16,10 +16,11 @@ import path from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { openFile } from '../../../src/engine/pipeline/read-file.ts'
 import { pieceBytes, readPieces, SourceShrankError } from '../../../src/engine/pipeline/read-pieces.ts'
+import { createSourceTools } from '../../../src/engine/pipeline/source-tools.ts'
 import { createTreeBuilder } from '../../../src/engine/pipeline/tree-builder.ts'
 import { createTreeHome } from '../../../src/engine/pipeline/tree-home.ts'
 import type { TreeItem, TreePacked } from '../../../src/engine/pipeline/tree-protocol.ts'
-import { createFileStater, type FileStat, fileStatWords } from '../../../src/lib/file-stat.ts'
+import { type FileStat, fileStatWords } from '../../../src/lib/file-stat.ts'
 import { createTimeSetter } from '../../../src/lib/posix-times.ts'
 import { sampleBytes } from '../../support/age-samples.ts'
 import { blake3Of } from '../../support/engine.ts'
@@ -28,7 +29,8 @@ import { workFolder } from '../../support/work-folder.ts'
 
 const wholeBytes = 64 * 1024
 const names = { user: () => undefined, group: () => undefined }
-const stater = createFileStater()
+const tools = { ...createSourceTools(), names }
+const { stater } = tools
 const times = createTimeSetter()
 
 let work: Awaited<ReturnType<typeof workFolder>>
@@ -51,7 +53,7 @@ beforeEach(() => {
 afterEach(() => closeSync(rootFd))
 
 function builder() {
-  return createTreeBuilder({ wholeBytes, names, stater, home: createTreeHome({ rootFd, label: 'the target', names, stater, stopped }) })
+  return createTreeBuilder({ wholeBytes, tools, home: createTreeHome({ rootFd, label: 'the target', tools, stopped }) })
 }
 
 function aFile(content: Uint8Array | string): string {

@@ -1,11 +1,12 @@
 import { hasCode } from '../../../core/errors.ts'
 import type { RangeReader } from '../range-reader.ts'
 import { type ByteQueue, createByteQueue } from './byte-queue.ts'
-import { createSeekTable, decodeSeekTable, type SeekTable } from './seek-table.ts'
+import { createSeekTable, decodeSeekTable, isFrameSize, type SeekTable } from './seek-table.ts'
 
 const frameMagic = 0xfd2fb528
-/** Magic, descriptor, window, content size: the longest header of a frame. */
+/** Magic, descriptor, window, content size: the longest header of a frame; one byte of size is the least ours have. */
 const maxHeaderBytes = 4 + 1 + 1 + 8
+const minHeaderBytes = 4 + 1 + 1
 const blockHeaderBytes = 3
 const checksumBytes = 4
 
@@ -22,9 +23,10 @@ export async function findFrames(reader: RangeReader, signal: AbortSignal): Prom
     for (;;) {
       const start = queue.position
       const plainBytes = await passFrame(queue)
-      if (plainBytes === null) break
-      table.add(queue.position - start, plainBytes)
-      streamBytes += queue.position - start
+      const storedBytes = queue.position - start
+      if (plainBytes === null || !isFrameSize(plainBytes) || !isFrameSize(storedBytes)) break
+      table.add(storedBytes, plainBytes)
+      streamBytes += storedBytes
     }
   } catch (error) {
     if (!hasCode(error, 'artifact_damaged')) throw error
@@ -38,13 +40,14 @@ export async function findFrames(reader: RangeReader, signal: AbortSignal): Prom
 /** Takes one frame and gives the bytes it promises; null when no whole frame of ours stands here. */
 async function passFrame(queue: ByteQueue): Promise<number | null> {
   const header = await queue.peek(maxHeaderBytes)
-  if (header.length < maxHeaderBytes || header.readUInt32LE(0) !== frameMagic) return null
+  if (header.length < minHeaderBytes || header.readUInt32LE(0) !== frameMagic) return null
   const descriptor = header.readUInt8(4)
   const isSingleSegment = (descriptor & 0x20) !== 0
   const sizeBytes = [isSingleSegment ? 1 : 0, 2, 4, 8][descriptor >>> 6] ?? 0
   // Ours give their size and need no dictionary.
   if (sizeBytes === 0 || (descriptor & 0x03) !== 0) return null
   const sizeAt = isSingleSegment ? 5 : 6
+  if (header.length < sizeAt + sizeBytes) return null
   const plainBytes = sizeBytes === 8 ? Number(header.readBigUInt64LE(sizeAt)) : header.readUIntLE(sizeAt, sizeBytes) + (sizeBytes === 2 ? 256 : 0)
   await queue.skip(sizeAt + sizeBytes)
   for (let isLast = false; !isLast;) {

@@ -177,7 +177,8 @@ function endOf(starts: Float64Array, frame: number): number {
   return end
 }
 
-function isFrameSize(sizeBytes: number): boolean {
+/** Whether a seek table can say it: it has 32 bits. */
+export function isFrameSize(sizeBytes: number): boolean {
   return Number.isInteger(sizeBytes) && sizeBytes >= 0 && sizeBytes <= maxFrameBytes
 }
 

@@ -175,6 +175,7 @@ export function createLocalDirTarget(options: LocalDirOptions): Target {
       durablePut: true,
       rangeReads: true,
       streamingPut: true,
+      holdsPieces: true,
       conditionalPut: true,
       localRoot: root,
       realTree: true,

@@ -16,6 +16,7 @@ import {
 } from 'node:fs'
 import { type BytePath, fsPath, pathText } from '../../../lib/byte-path.ts'
 import { createTimeSetter } from '../../../lib/posix-times.ts'
+import { createXattrs } from '../../../lib/posix-xattr.ts'
 import { createDestination, type DirectoryHandle, splitPath } from '../../restoring/destination.ts'
 import type { TreeMetadata } from '../target.ts'
 import { newTemporaryName } from '../temporary-name.ts'
@@ -59,7 +60,7 @@ const unnameable = ['EEXIST', 'ENOTDIR', 'ELOOP', 'EISDIR', 'ENAMETOOLONG', 'EIN
 /** What it says of links it does not have, or has no more of. */
 const unlinkable = [...unnameable, 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'] as const
 /** Metadata it cannot keep: the index has it. */
-const unkeepable = ['EPERM', 'EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EOVERFLOW'] as const
+const unkeepable = ['EPERM', 'EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EOVERFLOW', 'ERANGE', 'E2BIG'] as const
 
 /**
  * @param rootFd an open handle of the tree's directory; it is not closed here, threads share it
@@ -68,6 +69,7 @@ const unkeepable = ['EPERM', 'EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EOVER
 export function createLocalTree(rootFd: number, label: string): LocalTree {
   const places = createDestination(rootFd)
   const times = createTimeSetter()
+  const xattrs = createXattrs()
   const owners = process.getuid?.() === 0
   const umask = readUmask()
   function explained(path: BytePath, error: unknown): unknown {
@@ -102,11 +104,13 @@ export function createLocalTree(rootFd: number, label: string): LocalTree {
   function describeHandle(fd: number, metadata: TreeMetadata, modeIsSet: boolean): void {
     if (owners) keep(() => fchownSync(fd, metadata.uid, metadata.gid))
     if (!modeIsSet) keep(() => fchmodSync(fd, modeOf(fd, metadata)))
+    for (const xattr of metadata.xattrs ?? []) keep(() => xattrs?.write(fd, xattr))
     keep(() => times.setByHandle(fd, metadata.mtimeNs))
   }
 
-  function describeLink(path: string | Buffer, { uid, gid, mtimeNs }: TreeMetadata): void {
+  function describeLink(path: string | Buffer, { uid, gid, mtimeNs, xattrs: ofLink = [] }: TreeMetadata): void {
     if (owners) keep(() => lchownSync(path, uid, gid))
+    for (const xattr of ofLink) keep(() => xattrs?.write(path, xattr))
     keep(() => times.setByPath(path, mtimeNs))
   }
 

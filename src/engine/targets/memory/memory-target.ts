@@ -29,7 +29,7 @@ export function createMemoryTarget(options: { label?: string; clock?: Clock } = 
 
   return {
     label,
-    features: { atomicPut: true, rangeReads: true, conditionalPut: true, names: anyName },
+    features: { atomicPut: true, rangeReads: true, holdsPieces: true, conditionalPut: true, names: anyName },
 
     async put(key, body, { sizeBytes, ifAbsent = false, signal } = {}) {
       keySegments(key)
