@@ -46,6 +46,12 @@ describe('a command line that cannot be meant is refused with 2, and nothing is 
     [['backup', 'src', '--to', 'refused', '--symlinks', 'maybe'], 'symlink_policy'],
     [['backup', 'src', '--to', 'refused', '--job-id', 'Not A Job'], 'a job id is'],
     [['backup', 'src', '--to', 'refused', '--encrypt-to', 'age1nonsense'], 'age recipient'],
+    [['backup', 'src', '--to', 'refused', '--format', 'zip'], 'format'],
+    [['backup', 'src', '--to', 'refused', '--hardlinks', 'maybe'], 'hardlink_policy'],
+    [
+      ['backup', 'src', '--to', 'refused', '--format', 'raw_tree_v1', '--encrypt-to', `age1${'q'.repeat(58)}`],
+      'raw_tree_v1 keeps files as they are and cannot encrypt',
+    ],
     [['backup', 'src', '--to', 'refused', '--exclude', '[a'], 'exclude pattern "[a"'],
     [['backup', 'src', '--to', ''], 'No target is given'],
     [['backup', 'src', '--to', 'host:folder'], 'is not a folder'],

@@ -64,8 +64,9 @@ export function createTreeObjects(options: {
     return `${prefix}/${object ?? pathText(ownName(path)).text}`
   }
 
-  async function put(key: string, bytes: Uint8Array): Promise<void> {
-    requireStored(target, key, await target.put(key, bytes, { sizeBytes: bytes.byteLength, signal }), bytes.byteLength)
+  /** Nobody reads the tree before its marker stands, so a new file need not appear at once. */
+  async function put(item: TreeItem, key: string, body: Uint8Array | AsyncIterable<Uint8Array>, sizeBytes: number): Promise<void> {
+    requireStored(target, key, await target.put(key, body, { sizeBytes, inPlace: item.supersedes !== true, signal }), sizeBytes)
   }
 
   /** What an index line says goes for the thing itself too. */
@@ -101,13 +102,11 @@ export function createTreeObjects(options: {
           const key = keyOf(item.path, packed.object)
           begun.push(
             limited(async () => {
-              await put(key, contents.subarray(packed.contentAt, packed.contentAt + packed.contentBytes))
+              await put(item, key, contents.subarray(packed.contentAt, packed.contentAt + packed.contentBytes), packed.contentBytes)
               if (tree !== undefined) await describe(key, parseOpenLine(line))
             }),
           )
-        } else if (tree === undefined) {
-          packed.object = null
-        } else if (item.object !== null) {
+        } else if (tree !== undefined && item.object !== null) {
           const work = () =>
             limited(async () => {
               if (!(await make(item, parseOpenLine(line)))) packed.object = null
@@ -142,7 +141,7 @@ export function createTreeObjects(options: {
           }
           const pieces = readPieces(source, file, { takeBuffer: () => Buffer.allocUnsafeSlow(pieceBytes), fillUp: sending === maxSendings })
           try {
-            requireStored(target, key, await target.put(key, inTurns(pieces), { sizeBytes: before.size, signal }), before.size)
+            await put(item, key, inTurns(pieces), before.size)
           } catch (error) {
             const isShrunk = error instanceof SourceShrankError
             const mayPass = error instanceof BastionError && error.retryable && sending < maxSendings

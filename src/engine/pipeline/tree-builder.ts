@@ -193,17 +193,23 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
     const file = { path: item.path, physical, followed: item.followed === true, frozen: item.frozen !== undefined }
     if (item.kind === 'file') return packFile(item, file, listed)
     if (item.inode !== undefined) return packOther(item, item.inode, item.primary)
+    const looked = lookAt(item, physical)
+    if (!('stat' in looked)) return notStored(item, looked)
+    const { stat, link } = looked
+    if (item.kind === 'hardlink') return packLink(item, stat, file, failed)
+    return packOther(item, stat, link, item.kind === 'device' ? { type: stat.isBlockDevice ? 'block' : 'char', ...stat.device } : undefined)
+  }
+
+  /** What is there now of an entry without content of its own. */
+  function lookAt(item: TreeItem, physical: BytePath): { stat: FileStat; link?: BytePath } | NotStored {
     try {
-      const stat = stater.byPath(physical, file.followed)
-      if (item.kind === 'hardlink') return packLink(item, stat, file, failed)
-      if (!isStill(item.kind, stat)) return notStored(item, { finding: replacedFinding(item) })
-      const link = item.kind === 'symlink' ? readlinkSync(fsPath(physical), { encoding: 'latin1' }) : undefined
-      return packOther(item, stat, link, item.kind === 'device' ? { type: stat.isBlockDevice ? 'block' : 'char', ...stat.device } : undefined)
+      const stat = stater.byPath(physical, item.followed === true)
+      if (item.kind !== 'hardlink' && !isStill(item.kind, stat)) return { finding: replacedFinding(item) }
+      return item.kind === 'symlink' ? { stat, link: readlinkSync(fsPath(physical), { encoding: 'latin1' }) } : { stat }
     } catch (error) {
-      const { code, syscall } = error as NodeJS.ErrnoException
-      if (code === undefined || syscall === undefined) throw error
-      if (!isGone(error)) return notStored(item, readErrorOf(item, error))
-      return notStored(item, { finding: { verdict: 'deleted', sample: { path: pathText(item.path).text, reason: 'stat_after_missing' } } })
+      if ((error as NodeJS.ErrnoException).code === undefined) throw error
+      if (!isGone(error)) return readErrorOf(item, error)
+      return { finding: { verdict: 'deleted', sample: { path: pathText(item.path).text, reason: 'stat_after_missing' } } }
     }
   }
 

@@ -94,6 +94,7 @@ export async function writeRawTree(options: {
     }
     await packer.settle()
     signal.throwIfAborted()
+    await directory?.flush()
   } catch (error) {
     stop()
     await objects?.abort(error)

@@ -109,7 +109,13 @@ export interface TargetTree {
    * An open handle of the directory `prefix`, which is made, for file calls of this process and its threads: what they make below it are the objects. Only where
    * objects are files on this machine, and where nobody between has to see their bytes.
    */
-  openDirectory?(prefix: string): Promise<{ readonly fd: number } & AsyncDisposable>
+  openDirectory?(prefix: string): Promise<TreeDirectory>
+}
+
+export interface TreeDirectory extends AsyncDisposable {
+  readonly fd: number
+  /** Makes everything made below it so far durable. @throws also when something of it was lost since it was opened */
+  flush(): Promise<void>
 }
 
 export interface TreeMetadata {

@@ -23,8 +23,8 @@ cp -a BACKUP/data/. .
 ## What a copy does not bring
 
 Some things cannot stand in \`data/\`, depending on the place this backup is kept in: files whose names it cannot hold (they are in \`odd/\`), directories and links on places that keep
-files only, FIFOs and devices anywhere, and owners, modes and times. \`${index.name}\` knows all of it, one line of JSON for each entry. This needs \`zstd\` and \`python3\`, adds
-what is missing in the directory where it runs, and gives everything its owner (as root), mode and time:
+files only, FIFOs and devices anywhere, and owners, modes, attributes and times. \`${index.name}\` knows all of it, one line of JSON for each entry. This needs \`zstd\` and \`python3\`, adds
+what is missing in the directory where it runs, and gives everything its owner (as root), mode, attributes and time:
 
 \`\`\`
 zstd -dc BACKUP/${index.name} | BACKUP=BACKUP python3 -c '
@@ -49,6 +49,9 @@ for line in reversed(lines):
     path, link = name(line, "path"), line["kind"] == "symlink"
     if os.geteuid() == 0: os.chown(path, line["uid"], line["gid"], follow_symlinks=False)
     if not link: os.chmod(path, stat.S_IMODE(line["mode"]))
+    for key, value in line.get("xattrs", {}).items():
+        try: os.setxattr(path, key, base64.b64decode(value), follow_symlinks=False)
+        except OSError as error: print(error, file=sys.stderr)
     os.utime(path, ns=(int(line["mtime_ns"]),) * 2, follow_symlinks=False)
 '
 \`\`\`

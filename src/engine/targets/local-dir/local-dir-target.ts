@@ -40,7 +40,7 @@ export function createLocalDirTarget(options: LocalDirOptions): Target {
   const directorySync = createDirectorySync(root, syncFilesystem)
   const directories = createDurableDirectories(root, directorySync)
 
-  const tree = createLocalDirTree(root, directories)
+  const tree = createLocalDirTree(root, directories, syncFilesystem)
 
   /** Runs `work`; what its file calls throw becomes an error of the target that says what was tried. */
   async function attempt<T>(verb: string, key: string, work: () => Promise<T>): Promise<T> {
@@ -159,10 +159,8 @@ export function createLocalDirTarget(options: LocalDirOptions): Target {
     prefixSegments(prefix)
     await attempt('flush', prefix, async () => {
       try {
-        // Without any way to do it no put is lost, each was flushed by itself; what was made otherwise may be.
-        if ((await syncFilesystem(root)) === 'unavailable' && tree.isUsed()) {
-          throw new BastionError('unsupported', `Nothing on this system can make the files below ${root} durable.`)
-        }
+        // Without any way to do it nothing is lost: every put was flushed by itself.
+        await syncFilesystem(root)
       } catch (error) {
         // No root yet, so nothing to flush.
         if (!hasErrno(error, 'ENOENT')) throw error

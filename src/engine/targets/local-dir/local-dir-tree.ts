@@ -1,6 +1,8 @@
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
+import { BastionError } from '../../../core/errors.ts'
 import { type BytePath, toBytePath } from '../../../lib/byte-path.ts'
+import type { FilesystemSync, FilesystemSyncMethod } from '../../../lib/posix-sync.ts'
 import type { TargetTree } from '../target.ts'
 import { keySegments, prefixSegments } from '../target-key.ts'
 import type { DurableDirectories } from './durable-directories.ts'
@@ -10,13 +12,10 @@ import { createLocalTree, type LocalTree } from './local-tree.ts'
 const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY
 
 /** The {@link TargetTree} of a folder. */
-export function createLocalDirTree(root: string, directories: DurableDirectories): TargetTree & { isUsed(): boolean } {
-  let isUsed = false
-
+export function createLocalDirTree(root: string, directories: DurableDirectories, syncFilesystem: FilesystemSync): TargetTree {
   /** As an object is put: only where the root is still what it was. */
   async function make(key: string, work: (tree: LocalTree, path: BytePath) => boolean): Promise<boolean> {
     const segments = keySegments(key)
-    isUsed = true
     try {
       await directories.make(segments.slice(0, -1))
     } catch (error) {
@@ -38,7 +37,6 @@ export function createLocalDirTree(root: string, directories: DurableDirectories
   }
 
   return {
-    isUsed: () => isUsed,
     makeDirectory: (key) => make(key, (tree, path) => tree.makeDirectory(path)),
     symlink: (key, to) => make(key, (tree, path) => tree.makeSymlink(path, to)),
     async link(key, existing) {
@@ -48,12 +46,27 @@ export function createLocalDirTree(root: string, directories: DurableDirectories
     setMetadata: (key, metadata) => below(key, (tree, path) => tree.describe(path, metadata)),
     async openDirectory(prefix) {
       const segments = prefixSegments(prefix)
-      isUsed = true
       try {
-        return await open(await directories.make(segments), directoryFlags | (segments.length === 0 ? 0 : constants.O_NOFOLLOW))
+        const handle = await open(await directories.make(segments), directoryFlags | (segments.length === 0 ? 0 : constants.O_NOFOLLOW))
+        return {
+          fd: handle.fd,
+          flush: () => flush(handle.fd, prefix),
+          [Symbol.asyncDispose]: () => handle.close(),
+        }
       } catch (error) {
         throw localDirError(error, `Cannot open "${prefix}" in ${root}`)
       }
     },
+  }
+
+  async function flush(fd: number, prefix: string): Promise<void> {
+    let method: FilesystemSyncMethod
+    try {
+      method = await syncFilesystem(root, fd)
+    } catch (error) {
+      throw localDirError(error, `Cannot flush "${prefix}" in ${root}`)
+    }
+    // Other than objects that were put, these files were not flushed one by one.
+    if (method === 'unavailable') throw new BastionError('unsupported', `Nothing on this system can make the files below ${root} durable.`)
   }
 }

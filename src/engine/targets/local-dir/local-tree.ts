@@ -108,8 +108,9 @@ export function createLocalTree(rootFd: number, label: string): LocalTree {
     keep(() => times.setByHandle(fd, metadata.mtimeNs))
   }
 
-  function describeLink(path: string | Buffer, { uid, gid, mtimeNs }: TreeMetadata): void {
+  function describeLink(path: string | Buffer, { uid, gid, mtimeNs, xattrs: ofLink = [] }: TreeMetadata): void {
     if (owners) keep(() => lchownSync(path, uid, gid))
+    for (const xattr of ofLink) keep(() => xattrs?.write(path, xattr))
     keep(() => times.setByPath(path, mtimeNs))
   }
 
