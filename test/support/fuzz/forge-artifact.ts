@@ -204,7 +204,7 @@ function indexLines(
   places: ReadonlyMap<ForgedEntry, Place>,
   offsets: readonly number[],
 ): Record<string, unknown>[] {
-  const lines = entries
+  const lines: Record<string, unknown>[] = entries
     .filter(({ line }) => line !== null)
     .toSorted((a, b) => (a.path < b.path ? -1 : 1))
     .map((entry) => {

@@ -55,6 +55,9 @@ export function openTarReader(): FuzzReader {
     const streamed = await readStreamed(archive, 1 + random.below(random.pick([3, 700, 5000])), random.chance(0.5))
     // Only a stream knows whether it goes on behind its end.
     const isSame = atOnce.outcome === streamed.outcome || (atOnce.outcome === 'read' && streamed.outcome === 'artifact_damaged')
+    const last = atOnce.members.at(-1)
+    // A stream asks for a sparse map by guess, and so finds out earlier that its member is cut.
+    if (last?.sparse !== undefined && atOnce.outcome !== 'read' && streamed.members.length < atOnce.members.length) atOnce.members.pop()
     if (!isSame || !isDeepStrictEqual(atOnce.members, streamed.members))
       throw broken('a stream says what a buffer says', [atOnce, streamed].map(tellable))
     for (const member of streamed.members) checkMember(member)

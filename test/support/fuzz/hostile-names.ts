@@ -30,7 +30,7 @@ export const hostileNames: readonly BytePath[] = [
   'n'.repeat(255),
   'n'.repeat(256),
   'p/'.repeat(300) + 'p',
-  'p/'.repeat(3000) + 'p',
+  'p/'.repeat(1000) + 'p',
   `${'d'.repeat(200)}/`.repeat(30) + 'e',
   'x'.repeat(70_000),
   'link',

@@ -27,7 +27,7 @@ export interface TarMemberRead {
 
 export interface TarNeedsMore {
   kind: 'need-more'
-  /** with fewer bytes than this from the same offset the answer is the same */
+  /** to come back with, from the same offset; of a sparse map more than it may need, never more than its member has */
   atLeastBytes: number
 }
 
