@@ -7,6 +7,7 @@ import { ownName } from '../formats/raw-tree-v1/object-name.ts'
 import { requireStored } from '../store-object.ts'
 import type { Target } from '../targets/target.ts'
 import { fileFields, readXattrs } from './entry-metadata.ts'
+import { hasHoles } from './has-holes.ts'
 import { gradeOf, mustNotSupersede, notStored, packedFile, replacedFinding } from './packed-item.ts'
 import { openFile } from './read-file.ts'
 import { maxSendings, pieceBytes, readPieces, SourceShrankError } from './read-pieces.ts'
@@ -162,7 +163,7 @@ export function createTreeObjects(options: {
           if (holdsGroup) fields.hardlinkGroup = item.group
           if (failure !== null) fields.flags = ['read_error']
           else if (hasShrunk && finding === null) fields.flags = ['retried']
-          const line = Buffer.from(entryLine(fields))
+          const line = Buffer.from(entryLine(hasHoles(tools, source.fd, before) ? { ...fields, sparse: true } : fields))
           if (tree !== undefined) await describe(key, parseOpenLine(line))
           const packed: TreePacked = { ...packedFile(fields, 0, line.byteLength, fields.sizeBytes), contentAt: -1 }
           if (fields.object !== undefined) packed.object = fields.object

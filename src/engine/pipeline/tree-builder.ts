@@ -6,6 +6,7 @@ import { type EntryFields, entryLine } from '../formats/entry-line.ts'
 import { oddName } from '../formats/raw-tree-v1/object-name.ts'
 import { type FileFields, fileFields, metadataOf, readXattrs } from './entry-metadata.ts'
 import { isWithinGranularity } from './fingerprint.ts'
+import { hasHoles } from './has-holes.ts'
 import { openSourceFile } from './open-source-file.ts'
 import type { InodeFacts } from './pack-protocol.ts'
 import { gradeOf, mustNotSupersede, notStored, packedFile, replacedFinding } from './packed-item.ts'
@@ -64,10 +65,12 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
     }
     reserve(size)
     let attributes: ReturnType<typeof readXattrs>
+    let sparse: boolean
     try {
       const openedAtMs = Date.now()
       const got = readFully(fd, contents, end, size, 0)
       attributes = readXattrs(tools, fd)
+      sparse = hasHoles(tools, fd, listed)
       if (got !== size || !stater.byHandle(fd).isSame(listed) || isWithinGranularity(listed, openedAtMs)) return null
     } catch (error) {
       if ((error as NodeJS.ErrnoException).syscall === undefined) throw error
@@ -79,7 +82,7 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
     fields.xattrs = attributes.xattrs
     fields.hardlinkGroup = item.group
     fields.grade = gradeOf(item.frozen, null, size, size)
-    return withProblem(keep(item, fields), attributes)
+    return withProblem(keep(item, fields, sparse), attributes)
   }
 
   /** Looks at a file before and after it is read, and reads it again when it changed. */
@@ -115,7 +118,7 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
       if (holdsGroup) fields.hardlinkGroup = item.group
       fields.grade = gradeOf(item.frozen, finding, size, got)
       if (attempt > 0 && finding === null) fields.flags = ['retried']
-      const packed = withProblem(keep(item, fields), attributes)
+      const packed = withProblem(keep(item, fields, hasHoles(tools, source.fd, before)), attributes)
       if (finding !== null) packed.finding = finding
       return packed
     }
@@ -123,24 +126,24 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
 
   function asStored(item: TreeItem, stored: StoredFile | NotStored): Stored {
     if (!('fields' in stored)) return notStored(item, stored)
-    const { fields, ...told } = stored
-    return { ...finish(item, fields), ...told }
+    const { fields, sparse, ...told } = stored
+    return { ...finish(item, fields, sparse), ...told }
   }
 
   /** Stores, or leaves for the caller, the content at `end`. */
-  function keep(item: TreeItem, fields: FileFields): Stored {
+  function keep(item: TreeItem, fields: FileFields, sparse: boolean): Stored {
     const bytes = contents.subarray(end, end + fields.sizeBytes)
     hasher.reset()
     fields.hash = hasher.update(bytes).digest('hex')
-    if (home !== null) home.store(item, fields, bytes)
+    if (home !== null) home.store(item, fields, bytes, sparse)
     else if (typeof item.object === 'string') fields.object = item.object
-    return finish(item, fields)
+    return finish(item, fields, sparse)
   }
 
-  function finish(item: TreeItem, fields: FileFields): Stored {
+  function finish(item: TreeItem, fields: FileFields, sparse: boolean): Stored {
     // There is one file at its place, whatever came before.
     fields.supersedes = undefined
-    const packed: Stored = packedFile(fields, 0, putLine(fields), fields.sizeBytes)
+    const packed: Stored = packedFile(fields, 0, putLine(sparse ? { ...fields, sparse } : fields), fields.sizeBytes)
     if (fields.object !== undefined) packed.object = fields.object
     if (item.group !== undefined) home?.remember(item.path, fields.object)
     return packed

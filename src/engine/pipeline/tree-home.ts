@@ -1,15 +1,17 @@
-import { fstatSync, ftruncateSync, writeSync } from 'node:fs'
+import { fstatSync, ftruncateSync } from 'node:fs'
 import { Blake3Hasher } from '@napi-rs/blake-hash'
 import type { ConsistencyFinding } from '../../core/consistency.ts'
 import { BastionError } from '../../core/errors.ts'
 import { type BytePath, pathText } from '../../lib/byte-path.ts'
 import type { FileStat } from '../../lib/file-stat.ts'
 import { createFileCloner } from '../../lib/posix-clone.ts'
+import { writeAroundZeros, writeFully } from '../../lib/write-around-zeros.ts'
 import { oddName, ownName } from '../formats/raw-tree-v1/object-name.ts'
 import { localDirError } from '../targets/local-dir/local-dir-error.ts'
 import { createLocalTree, type LocalTree, type TreeFile } from '../targets/local-dir/local-tree.ts'
 import type { TreeMetadata } from '../targets/target.ts'
 import { type FileFields, fileFields, readXattrs } from './entry-metadata.ts'
+import { hasHoles } from './has-holes.ts'
 import type { InodeFacts } from './pack-protocol.ts'
 import { gradeOf, mustNotSupersede, replacedFinding } from './packed-item.ts'
 import { createRetryWaits } from './read-again.ts'
@@ -21,15 +23,17 @@ import type { TreeItem } from './tree-protocol.ts'
 /** A file that is stored, and what is to be told of it. */
 export interface StoredFile {
   fields: FileFields
+  /** it has holes */
+  sparse: boolean
   finding?: ConsistencyFinding
   error?: { code: string; message: string }
 }
-export type NotStored = Omit<StoredFile, 'fields'>
+export type NotStored = Omit<StoredFile, 'fields' | 'sparse'>
 
 /** Where a thread stores the entries of a tree: real files below the run's directory. `fields.object` then says where, if not under the entry's own name. */
 export interface TreeHome {
-  /** A file that was read whole. */
-  store(item: TreeItem, fields: FileFields, bytes: Uint8Array): void
+  /** A file that was read whole. @param sparse whether its zeros become holes */
+  store(item: TreeItem, fields: FileFields, bytes: Uint8Array, sparse: boolean): void
   /** A file too large for that, piece by piece. */
   storeLarge(item: TreeItem, file: FileRef): StoredFile | NotStored
   /** A file as a copy that shares its blocks; null where that cannot be, and nothing has happened then. */
@@ -53,7 +57,6 @@ export function createTreeHome(options: { rootFd: number; label: string; tools: 
   const waitToRetry = createRetryWaits()
   const hasher = new Blake3Hasher()
   const piece = Buffer.allocUnsafeSlow(pieceBytes)
-  const zeros = Buffer.alloc(pieceBytes)
   const objects = new Map<BytePath, string | undefined>()
 
   /** A file to be filled; `fields.object` is said where it is not at its own name. */
@@ -87,9 +90,12 @@ export function createTreeHome(options: { rootFd: number; label: string; tools: 
     }
   }
 
-  function write(item: TreeItem, fd: number, bytes: Uint8Array, position: number): void {
+  /** Zeros at the end of a sparse file are there once its size is. */
+  function write(item: TreeItem, fd: number, bytes: Uint8Array, position: number, sparse: boolean): void {
     onTarget(item, () => {
-      for (let done = 0; done < bytes.byteLength;) done += writeSync(fd, bytes, done, bytes.byteLength - done, position + done)
+      if (!sparse) return writeFully(fd, bytes, position)
+      writeAroundZeros(fd, bytes, position)
+      ftruncateSync(fd, position + bytes.byteLength)
     })
   }
 
@@ -111,10 +117,10 @@ export function createTreeHome(options: { rootFd: number; label: string; tools: 
   }
 
   return {
-    store(item, fields, bytes) {
+    store(item, fields, bytes, sparse) {
       const { file, object } = open(item, fields.mode)
       fields.object = object
-      filling(file, () => write(item, file.fd, bytes, 0))
+      filling(file, () => write(item, file.fd, bytes, 0, sparse))
       file.settle(fields)
     },
 
@@ -135,7 +141,7 @@ export function createTreeHome(options: { rootFd: number; label: string; tools: 
         }
         place ??= open(item, before.mode)
         const { fd } = place.file
-        const hasHoles = before.allocatedBytes < before.size
+        const sparse = hasHoles(tools, source.fd, before)
         const pieces = readPieces(source, file, { takeBuffer: () => piece, fillUp: sending === maxSendings })
         const fields = fileFields(item, before, before.size, tools)
         const attributes = readXattrs(tools, source.fd)
@@ -145,8 +151,7 @@ export function createTreeHome(options: { rootFd: number; label: string; tools: 
           try {
             for (const bytes of pieces) {
               checkStopped()
-              // Holes stay holes.
-              if (!hasHoles || Buffer.compare(bytes, zeros.subarray(0, bytes.byteLength)) !== 0) write(item, fd, bytes, position)
+              write(item, fd, bytes, position, sparse)
               position += bytes.byteLength
             }
           } catch (error) {
@@ -154,7 +159,6 @@ export function createTreeHome(options: { rootFd: number; label: string; tools: 
             onTarget(item, () => ftruncateSync(fd, 0))
             return true
           }
-          if (hasHoles) onTarget(item, () => ftruncateSync(fd, position))
           return false
         })
         if (shrank) {
@@ -171,7 +175,7 @@ export function createTreeHome(options: { rootFd: number; label: string; tools: 
         else if (sending > 1 && finding === null) fields.flags = ['retried']
         place.file.settle(fields)
         const error = failure?.error ?? attributes.problem
-        return { fields, ...(finding === null ? {} : { finding }), ...(error === undefined ? {} : { error }) }
+        return { fields, sparse, ...(finding === null ? {} : { finding }), ...(error === undefined ? {} : { error }) }
       }
     },
 
@@ -214,7 +218,13 @@ export function createTreeHome(options: { rootFd: number; label: string; tools: 
         if (item.group !== undefined && before.fileId === item.linkId) fields.hardlinkGroup = item.group
         if (attempt > 0 && finding === null) fields.flags = ['retried']
         place.file.settle(fields)
-        return { fields, ...(finding === null ? {} : { finding }), ...(attributes.problem === undefined ? {} : { error: attributes.problem }) }
+        const sparse = hasHoles(tools, source.fd, before)
+        return {
+          fields,
+          sparse,
+          ...(finding === null ? {} : { finding }),
+          ...(attributes.problem === undefined ? {} : { error: attributes.problem }),
+        }
       }
     },
 

@@ -1,5 +1,7 @@
+import { ftruncateSync } from 'node:fs'
 import { BastionError } from '../../core/errors.ts'
 import { createOrderedLane } from '../../lib/ordered-lane.ts'
+import { writeAroundZeros } from '../../lib/write-around-zeros.ts'
 import type { IndexedEntry } from '../formats/index-entry.ts'
 import type { Artifact } from '../open-artifact.ts'
 import type { ContentExtractor } from './content-extractor.ts'
@@ -51,31 +53,13 @@ export function createObjectExtractor(options: {
     const chunks: Uint8Array[] = []
     await streamObject(place, entry, { signal, take: (bytes) => void chunks.push(bytes) })
     if (placer === null) return { kind: 'done', bytes: item.size }
-    const begun = placer.beginFile(item)
-    if ('outcome' in begun) return begun.outcome
-    try {
-      for (const chunk of chunks) begun.file.write(chunk)
-    } catch (error) {
-      begun.file.drop()
-      throw error
-    }
-    return begun.file.place()
+    return await fill(placer, item, (write) => chunks.forEach(write))
   }
 
   async function extractLarge(item: ExtractItem, entry: IndexedEntry): Promise<ExtractOutcome> {
-    if (placer === null) {
-      await streamObject(place, entry, { signal, take: () => {} })
-      return { kind: 'done', bytes: item.size }
-    }
-    const begun = placer.beginFile(item)
-    if ('outcome' in begun) return begun.outcome
-    try {
-      await streamObject(place, entry, { signal, take: (bytes) => begun.file.write(bytes) })
-    } catch (error) {
-      begun.file.drop()
-      throw error
-    }
-    return begun.file.place()
+    if (placer !== null) return await fill(placer, item, (write) => streamObject(place, entry, { signal, take: write }))
+    await streamObject(place, entry, { signal, take: () => {} })
+    return { kind: 'done', bytes: item.size }
   }
 
   return {
@@ -94,4 +78,28 @@ export function createObjectExtractor(options: {
       await lane.drain().catch(() => {}) // told to whoever drained before; here the fetching only has to end
     },
   }
+}
+
+/** Makes a file of the bytes it is given one after the other; of one that had holes, zeros become holes again. */
+async function fill(
+  placer: EntryPlacer,
+  item: ExtractItem,
+  give: (write: (bytes: Uint8Array) => void) => void | Promise<void>,
+): Promise<ExtractOutcome> {
+  const begun = placer.beginFile(item)
+  if ('outcome' in begun) return begun.outcome
+  const { file } = begun
+  let position = 0
+  try {
+    await give((bytes) => {
+      if (item.sparse === true) writeAroundZeros(file.fd, bytes, position)
+      else file.write(bytes)
+      position += bytes.byteLength
+    })
+    if (item.sparse === true) ftruncateSync(file.fd, position)
+  } catch (error) {
+    file.drop()
+    throw error
+  }
+  return file.place()
 }

@@ -28,14 +28,14 @@ what is missing in the directory where it runs, and gives everything its owner (
 
 \`\`\`
 zstd -dc BACKUP/${index.name} | BACKUP=BACKUP python3 -c '
-import base64, json, os, shutil, stat, sys
+import base64, json, os, stat, subprocess, sys
 def name(line, key):
     return base64.b64decode(line[key + "_b64"]) if key + "_b64" in line else line[key].encode()
 def make(line, path):
     kind = line["kind"]
     os.makedirs(os.path.dirname(path) or b".", exist_ok=True)
     if kind == "dir": os.mkdir(path)
-    elif kind == "file": shutil.copyfile(os.path.join(os.environb[b"BACKUP"], line.get("object", "").encode() or b"data/" + path), path)
+    elif kind == "file": subprocess.run(["cp", "--sparse=always" if "sparse" in line else "--sparse=auto", os.path.join(os.environb[b"BACKUP"], line.get("object", "").encode() or b"data/" + path), b"./" + path], check=True)
     elif kind == "symlink": os.symlink(name(line, "target"), path)
     elif kind == "hardlink": os.link(name(line, "target"), path)
     elif kind == "fifo": os.mkfifo(path)
