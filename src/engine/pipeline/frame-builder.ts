@@ -1,23 +1,20 @@
-import { closeSync, readlinkSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { Blake3Hasher } from '@napi-rs/blake-hash'
 import type { ConsistencyFinding } from '../../core/consistency.ts'
-import { type BytePath, fsPath, pathText } from '../../lib/byte-path.ts'
+import { type BytePath, fsPath } from '../../lib/byte-path.ts'
 import { FileStat, fileStatWords } from '../../lib/file-stat.ts'
 import { encodeSparseMap, type TarMember, tarHeaderBound, tarPadding, writeTarHeader } from '../formats/archive-v1/tar-header.ts'
 import { type EntryFields, entryLine } from '../formats/entry-line.ts'
 import { type FileFields, fileFields, findData, memberOf, metadataOf, readXattrs } from './entry-metadata.ts'
 import { isWithinGranularity } from './fingerprint.ts'
+import { lookAtOther } from './look-at-other.ts'
 import { openSourceFile } from './open-source-file.ts'
 import { createDataReader } from './read-data.ts'
 import type { InodeFacts, PackedItem, PackItem } from './pack-protocol.ts'
 import { gradeOf, mustNotSupersede, notStored, packedFile, replacedFinding } from './packed-item.ts'
-import { type FileRef, isGone, openFile, readErrorOf, readFully } from './read-file.ts'
+import { createRetryWaits } from './read-again.ts'
+import { type FileRef, openFile, readErrorOf, readFully } from './read-file.ts'
 import type { SourceTools } from './source-tools.ts'
-
-/** Waits before a file that changed is read again, in milliseconds. */
-const retryWaitsMs = [1, 6, 30, 160, 1000]
-/** All waits of one thread in one run: a tree full of busy files must not make a backup endless. The settle pass comes back to them. */
-const waitBudgetMs = 10_000
 
 type Problem = NonNullable<PackedItem['error']>
 
@@ -34,8 +31,7 @@ export interface FrameBuilder {
 export function createFrameBuilder(frameBytes: number, tools: SourceTools): FrameBuilder {
   const { stater } = tools
   const hasher = new Blake3Hasher()
-  const sleeper = new Int32Array(new SharedArrayBuffer(4))
-  let waitedMs = 0
+  const waitToRetry = createRetryWaits()
   let tar = Buffer.allocUnsafeSlow(frameBytes + 64 * 1024)
   let end = 0
   let lines = Buffer.allocUnsafeSlow(256 * 1024)
@@ -51,15 +47,6 @@ export function createFrameBuilder(frameBytes: number, tools: SourceTools): Fram
   function pad(bytes: number): void {
     tar.fill(0, end, end + bytes)
     end += bytes
-  }
-
-  /** Waits before attempt `attempt` + 1; false when there is none. */
-  function waitToRetry(attempt: number): boolean {
-    const waitMs = retryWaitsMs[attempt]
-    if (waitMs === undefined || waitedMs + waitMs > waitBudgetMs) return false
-    waitedMs += waitMs
-    Atomics.wait(sleeper, 0, 0, waitMs)
-    return true
   }
 
   function packFile(item: PackItem, file: FileRef, listed: FileStat | null): PackedItem {
@@ -236,18 +223,10 @@ export function createFrameBuilder(frameBytes: number, tools: SourceTools): Fram
     const file = { path: item.path, physical, followed: item.followed === true, frozen: item.frozen !== undefined }
     if (item.kind === 'file') return packFile(item, file, listed)
     if (item.inode !== undefined) return packOther(item, item.inode, item.primary)
-    try {
-      const stat = stater.byPath(physical, file.followed)
-      if (item.kind === 'hardlink') return packLink(item, stat, file, failed)
-      if (!isStill(item.kind, stat)) return notStored(item, { finding: replacedFinding(item) })
-      const link = item.kind === 'symlink' ? readlinkSync(fsPath(physical), { encoding: 'latin1' }) : undefined
-      return packOther(item, stat, link, item.kind === 'device' ? { type: stat.isBlockDevice ? 'block' : 'char', ...stat.device } : undefined)
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code === undefined) throw error
-      if (!isGone(error)) return notStored(item, readErrorOf(item, error))
-      return notStored(item, { finding: { verdict: 'deleted', sample: { path: pathText(item.path).text, reason: 'stat_after_missing' } } })
-    }
+    const looked = lookAtOther(item, physical, stater)
+    if (!('stat' in looked)) return notStored(item, looked)
+    if (item.kind === 'hardlink') return packLink(item, looked.stat, file, failed)
+    return packOther(item, looked.stat, looked.link, looked.device)
   }
 
   return {
@@ -263,22 +242,5 @@ export function createFrameBuilder(frameBytes: number, tools: SourceTools): Fram
       })
       return { tar: tar.subarray(0, end), items: packed, lines: lines.subarray(0, linesEnd) }
     },
-  }
-}
-
-function isStill(kind: PackItem['kind'], stat: FileStat): boolean {
-  switch (kind) {
-    case 'dir':
-      return stat.isDirectory
-    case 'symlink':
-      return stat.isSymbolicLink
-    case 'fifo':
-      return stat.isFifo
-    case 'socket':
-      return stat.isSocket
-    case 'device':
-      return stat.isBlockDevice || stat.isCharacterDevice
-    default:
-      return false
   }
 }

@@ -1,17 +1,18 @@
-import { closeSync, readlinkSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { Blake3Hasher } from '@napi-rs/blake-hash'
-import { type BytePath, fsPath, pathText } from '../../lib/byte-path.ts'
+import { type BytePath, fsPath } from '../../lib/byte-path.ts'
 import { FileStat, fileStatWords } from '../../lib/file-stat.ts'
 import { type EntryFields, entryLine } from '../formats/entry-line.ts'
 import { oddName } from '../formats/raw-tree-v1/object-name.ts'
 import { type FileFields, fileFields, metadataOf, readXattrs } from './entry-metadata.ts'
 import { isWithinGranularity } from './fingerprint.ts'
 import { hasHoles } from './has-holes.ts'
+import { lookAtOther } from './look-at-other.ts'
 import { openSourceFile } from './open-source-file.ts'
 import type { InodeFacts } from './pack-protocol.ts'
 import { gradeOf, mustNotSupersede, notStored, packedFile, replacedFinding } from './packed-item.ts'
 import { createRetryWaits } from './read-again.ts'
-import { type FileRef, isGone, openFile, readErrorOf, readFully } from './read-file.ts'
+import { type FileRef, openFile, readErrorOf, readFully } from './read-file.ts'
 import type { SourceTools } from './source-tools.ts'
 import type { NotStored, StoredFile, TreeHome } from './tree-home.ts'
 import type { TreeItem, TreePacked } from './tree-protocol.ts'
@@ -196,24 +197,10 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
     const file = { path: item.path, physical, followed: item.followed === true, frozen: item.frozen !== undefined }
     if (item.kind === 'file') return packFile(item, file, listed)
     if (item.inode !== undefined) return packOther(item, item.inode, item.primary)
-    const looked = lookAt(item, physical)
+    const looked = lookAtOther(item, physical, stater)
     if (!('stat' in looked)) return notStored(item, looked)
-    const { stat, link } = looked
-    if (item.kind === 'hardlink') return packLink(item, stat, file, failed)
-    return packOther(item, stat, link, item.kind === 'device' ? { type: stat.isBlockDevice ? 'block' : 'char', ...stat.device } : undefined)
-  }
-
-  /** What is there now of an entry without content of its own. */
-  function lookAt(item: TreeItem, physical: BytePath): { stat: FileStat; link?: BytePath } | NotStored {
-    try {
-      const stat = stater.byPath(physical, item.followed === true)
-      if (item.kind !== 'hardlink' && !isStill(item.kind, stat)) return { finding: replacedFinding(item) }
-      return item.kind === 'symlink' ? { stat, link: readlinkSync(fsPath(physical), { encoding: 'latin1' }) } : { stat }
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === undefined) throw error
-      if (!isGone(error)) return readErrorOf(item, error)
-      return { finding: { verdict: 'deleted', sample: { path: pathText(item.path).text, reason: 'stat_after_missing' } } }
-    }
+    if (item.kind === 'hardlink') return packLink(item, looked.stat, file, failed)
+    return packOther(item, looked.stat, looked.link, looked.device)
   }
 
   return {
@@ -238,21 +225,4 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
 /** What could not be read of an entry beside its content is an issue all the same. */
 function withProblem(packed: Stored, { problem }: ReturnType<typeof readXattrs>): Stored {
   return problem === undefined ? packed : { ...packed, error: problem }
-}
-
-function isStill(kind: TreeItem['kind'], stat: FileStat): boolean {
-  switch (kind) {
-    case 'dir':
-      return stat.isDirectory
-    case 'symlink':
-      return stat.isSymbolicLink
-    case 'fifo':
-      return stat.isFifo
-    case 'socket':
-      return stat.isSocket
-    case 'device':
-      return stat.isBlockDevice || stat.isCharacterDevice
-    default:
-      return false
-  }
 }
