@@ -62,6 +62,11 @@ describe.each(webdavKinds)('a target on $name', (kind) => {
       expect(end.stdout + end.stderr).not.toMatch(/hunter/)
       if (json.length > 0) expect(errorCodeOf(end)).toBe('target_auth')
     }
+    // Nor is the right one of a backup that succeeds.
+    const right = `webdav+${server.url.replace('http://', 'http://backup:hunter2!@')}/right`
+    const end = await folder.ok(['backup', 'src', '--to', right, '--snapshot', 'off'])
+    expect(end.stdout).toContain('/right/')
+    expect(end.stdout + end.stderr).not.toMatch(/hunter/)
     for (const file of await filesBelow(folder.at('data'))) expect(readFileSync(folder.at('data', file), 'utf8')).not.toMatch(/hunter/)
     expect(await readdir(server.folder)).not.toContain('wrong')
   })

@@ -14,6 +14,7 @@ import type { RunEvent } from '../../core/run-event.ts'
 import { backup, type BackupOutcome, placeFacts } from '../../engine/backup.ts'
 import { artifactName } from '../../engine/list.ts'
 import { runSnapshotsName } from '../../engine/snapshots/holder-directory.ts'
+import { redactTarget } from '../../engine/targets/target-url.ts'
 import { targetArgument } from '../arguments.ts'
 import { type CliContext, dataDirectory } from '../cli-context.ts'
 import { printableText } from '../entry-text.ts'
@@ -147,7 +148,7 @@ async function backupCommand(sources: string[], options: BackupOptions, context:
     )
     line[Symbol.dispose]()
     known.remember(target.label, outcome.targetId)
-    const name = `${options.to.replace(/\/$/, '')}/${artifactName({ jobId, runId })}`
+    const name = `${redactTarget(options.to).replace(/\/$/, '')}/${artifactName({ jobId, runId })}`
     if (options.json === true) {
       const { status, manifest, issues, summary } = outcome
       await context.out(

@@ -114,13 +114,19 @@ function measured(
   let sentBytes = 0
   let whole = false
   async function* chunks(): AsyncGenerator<Uint8Array, void, undefined> {
+    // Once it has all it was told to expect a server may answer, and nobody asks for more: of a body of known length the last chunk goes when its end was seen.
+    let held: Uint8Array | null = null
     for await (const chunk of body) {
+      if (chunk.byteLength === 0) continue
       sentBytes += chunk.byteLength
       if (dueBytes !== undefined && sentBytes > dueBytes) requireSize(doing, sentBytes, dueBytes)
-      if (chunk.byteLength > 0) yield chunk
+      if (held !== null) yield held
+      held = dueBytes === undefined ? null : chunk
+      if (dueBytes === undefined) yield chunk
     }
     if (dueBytes !== undefined) requireSize(doing, sentBytes, dueBytes)
     whole = true
+    if (held !== null) yield held
   }
   return { chunks: chunks(), sizeBytes: () => sentBytes, isWhole: () => whole }
 }
