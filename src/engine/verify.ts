@@ -3,7 +3,8 @@ import type { Clock } from '../core/clock.ts'
 import { hasCode } from '../core/errors.ts'
 import type { Progress } from '../core/run-event.ts'
 import type { Artifact } from './open-artifact.ts'
-import { extractItemOf, findContent } from './restoring/extract-item.ts'
+import { extractItemOf } from './restoring/extract-item.ts'
+import { createLinkContent } from './restoring/link-content.ts'
 import { createEntryExtractor, createExtractPool } from './restoring/extract-entries.ts'
 import type { Target } from './targets/target.ts'
 
@@ -77,6 +78,7 @@ export async function verify(request: {
     try {
       const index = await artifact.index()
       const payload = await artifact.payload()
+      const content = createLinkContent(index)
       await using pool = createExtractPool({ rootFd: -1, conflict: 'fail', owners: false })
       await using extractor = createEntryExtractor({
         payload,
@@ -106,11 +108,13 @@ export async function verify(request: {
       for await (const frame of index.scan()) {
         signal.throwIfAborted()
         for (const entry of frame) {
+          content.note(entry)
           // Every line is checked for its form; sockets live in the index only.
           if (level === 'sample' && request.random() >= request.sampleShare) continue
           report.entries.expected += 1
-          if (entry.kind === 'hardlink' && (await findContent(index, entry.targetBytes)) === null)
+          if (entry.kind === 'hardlink' && !content.isNoted(entry.targetBytes!) && (await content.find(entry.targetBytes!)) === null) {
             damage(entry.path, 'links to nothing in the artifact')
+          }
           if (entry.at !== undefined) {
             const waiting = extractor.add(extractItemOf(entry), entry.at[0], entry.supersedes === true)
             if (waiting !== undefined) await waiting
