@@ -10,7 +10,7 @@ import { createTextSource, type TextSource } from './text-source.ts'
 const kibibyte = 1024
 const mebibyte = 1024 * kibibyte
 
-export const corpusNames = ['a', 'b', 'c'] as const
+export const corpusNames = ['a', 'b', 'c', 'd'] as const
 export type CorpusName = (typeof corpusNames)[number]
 
 export interface Corpus {
@@ -22,22 +22,29 @@ export interface Corpus {
 
 export interface CorpusSizes {
   smallFiles: number
+  fewSmallFiles: number
   largeFiles: number
   largeFileBytes: number
   treeBytes: number
 }
 
 /** What the figures in docs/proof are made with. */
-export const fullSizes: CorpusSizes = { smallFiles: 100_000, largeFiles: 4, largeFileBytes: 768 * mebibyte, treeBytes: 1200 * mebibyte }
+export const fullSizes: CorpusSizes = {
+  smallFiles: 100_000,
+  fewSmallFiles: 2_000,
+  largeFiles: 4,
+  largeFileBytes: 768 * mebibyte,
+  treeBytes: 1200 * mebibyte,
+}
 /** The same shapes in about a second, to see that everything runs. */
-export const tinySizes: CorpusSizes = { smallFiles: 300, largeFiles: 2, largeFileBytes: 9 * mebibyte, treeBytes: 8 * mebibyte }
+export const tinySizes: CorpusSizes = { smallFiles: 300, fewSmallFiles: 30, largeFiles: 2, largeFileBytes: 9 * mebibyte, treeBytes: 8 * mebibyte }
 
 /** The same bytes on every machine, except for `c`, which is the machine's own. */
 const seed = 20_261_121
 
 /**
  * Makes what is missing of the corpora below `directory` and leaves the rest as it is:
- * `a` many small files, `b` few large ones, `c` a realistic tree.
+ * `a` many small files, `b` few large ones, `c` a realistic tree, `d` the first of `a`: each a round trip to a server or more.
  */
 export async function makeCorpora(
   directory: string,
@@ -62,15 +69,17 @@ export async function makeCorpora(
   return corpora
 }
 
-/** The folder's name holds the sizes, so that corpora of other sizes are other corpora. */
-function describeCorpus(name: CorpusName, sizes: CorpusSizes): { title: string; folder: string; make: (root: string) => Promise<void> } {
+interface CorpusDescription {
+  title: string
+  /** Its name holds the sizes, so that corpora of other sizes are other corpora. */
+  folder: string
+  make(root: string): Promise<void>
+}
+
+function describeCorpus(name: CorpusName, sizes: CorpusSizes): CorpusDescription {
   switch (name) {
     case 'a':
-      return {
-        title: `${sizes.smallFiles} files of 1–16 KiB, one in four incompressible`,
-        folder: `a-${sizes.smallFiles}`,
-        make: (root) => makeSmallFiles(root, sizes.smallFiles),
-      }
+      return describeSmallFiles(name, sizes.smallFiles)
     case 'b':
       return {
         title: `${sizes.largeFiles} files of ${sizes.largeFileBytes / mebibyte} MiB, half of each incompressible`,
@@ -83,6 +92,16 @@ function describeCorpus(name: CorpusName, sizes: CorpusSizes): { title: string; 
         folder: `c-${sizes.treeBytes / mebibyte}`,
         make: (root) => copyRealTree(root, sizes.treeBytes),
       }
+    case 'd':
+      return describeSmallFiles(name, sizes.fewSmallFiles)
+  }
+}
+
+function describeSmallFiles(name: CorpusName, count: number): CorpusDescription {
+  return {
+    title: `${count} files of 1–16 KiB, one in four incompressible`,
+    folder: `${name}-${count}`,
+    make: (root) => makeSmallFiles(root, count),
   }
 }
 

@@ -2,18 +2,31 @@
 
 argv[1]: {"stages": [[program, argument...], ...], "cwd": path or null}
 Each stage's standard output is the next one's standard input; the last one's is thrown away.
-The kernel's own books (wait4) are asked for each stage, so the children it has waited for count too.
+The kernel's own books (wait4) are asked for each stage, so the threads and the children it has waited for count too.
+No stage shows less memory than this script has itself (some 10 MiB): the kernel keeps the mark over exec.
+SIGTERM ends the stages too.
 """
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 
+running = []
+
+
+def end(*_):
+    for process in running:
+        if process.returncode is None:
+            process.kill()
+    sys.exit(128 + signal.SIGTERM)
+
+
+signal.signal(signal.SIGTERM, end)
 spec = json.loads(sys.argv[1])
 started = time.monotonic()
-running = []
 before = subprocess.DEVNULL
 for number, stage in enumerate(spec["stages"]):
     last = number + 1 == len(spec["stages"])

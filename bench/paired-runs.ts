@@ -1,10 +1,11 @@
-import { mkdirSync, renameSync, rmSync, statfsSync } from 'node:fs'
-import path from 'node:path'
-import { type Measurement, measure, type Pipeline, runQuietly } from './measure.ts'
+import { type Command, type Measurement, measure } from './measure.ts'
 
-/** One of the two that are compared. */
-export interface Contender {
-  pipeline(output: string): Pipeline
+/** One of the two that are compared. Only the command is timed. */
+export interface Contender<Output> {
+  prepare(): Promise<Output>
+  command(output: Output): Command
+  /** Looks at what the run made, and keeps it or gets rid of it. */
+  finish(output: Output, round: number): Promise<void>
 }
 
 export interface PairedRun {
@@ -16,61 +17,26 @@ export interface PairedRun {
 
 export type Side = 'ours' | 'peer'
 
-/** Where runs put what they make, and where that goes afterwards. */
-export interface Workshop extends Disposable {
-  /** A new empty folder. */
-  folder(): string
-  /** Gets rid of a folder without disturbing what is timed next. */
-  discard(folder: string): void
-}
-
-const tmpfsMagic = 0x0102_1994
-
-/**
- * On a disk, removing a tree slows down the making of the next one (ext4: 200 µs a file), so there everything is removed at the end; in memory at once, since memory is short.
- */
-export function openWorkshop(directory: string): Workshop & { inMemory: boolean } {
-  const root = path.join(directory, `bastion-bench-${process.pid}`)
-  mkdirSync(root)
-  const inMemory = statfsSync(root).type === tmpfsMagic
-  let count = 0
-  return {
-    inMemory,
-    folder() {
-      const folder = path.join(root, `run-${++count}`)
-      mkdirSync(folder)
-      return folder
-    },
-    discard(folder) {
-      const away = path.join(root, `old-${path.basename(folder)}`)
-      renameSync(folder, away)
-      if (inMemory) rmSync(away, { recursive: true, force: true })
-    },
-    [Symbol.dispose]() {
-      rmSync(root, { recursive: true, force: true })
-    },
-  }
-}
-
 /**
  * Runs both, one after the other, round by round, taking turns in who is first: what the machine does meanwhile meets both, and only the ratio within a round counts.
- * @param onOutput is given what each run made, once it is timed; answers whether to keep it
+ * @param options.settle is waited for before each timed run
  */
-export async function runPairs(options: {
-  workshop: Workshop & { inMemory: boolean }
-  contenders: Record<Side, Contender>
+export async function runPairs<Output>(options: {
+  contenders: Record<Side, Contender<Output>>
   rounds: number
-  onOutput: (side: Side, output: string, round: number) => Promise<'keep' | 'discard'>
+  settle: () => Promise<void>
+  signal: AbortSignal
 }): Promise<PairedRun[]> {
-  const { workshop, contenders, rounds, onOutput } = options
+  const { contenders, rounds, settle, signal } = options
   const runs: PairedRun[] = []
 
   async function runOne(side: Side, round: number): Promise<Measurement> {
-    const output = workshop.folder()
-    // What the last run left to be written would be written during this one.
-    if (!workshop.inMemory) await runQuietly(['sync', '-f', output])
-    const measured = await measure(contenders[side].pipeline(output))
-    if ((await onOutput(side, output, round)) === 'discard') workshop.discard(output)
+    signal.throwIfAborted()
+    const contender = contenders[side]
+    const output = await contender.prepare()
+    await settle()
+    const measured = await measure(contender.command(output), signal)
+    await contender.finish(output, round)
     return measured
   }
 
@@ -81,12 +47,4 @@ export async function runPairs(options: {
     runs.push(first === 'ours' ? { first, ours: before, peer: after } : { first, ours: after, peer: before })
   }
   return runs
-}
-
-/** Reads a whole tree, so that it comes from memory from now on. */
-export async function warm(tree: string): Promise<void> {
-  await measure([
-    ['tar', '-cf', '-', '-C', tree, '.'],
-    ['wc', '-c'],
-  ])
 }

@@ -1,4 +1,4 @@
-import { closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs'
+import { closeSync, constants, lstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs'
 import { Blake3Hasher } from '@napi-rs/blake-hash'
 
 export interface TreeDigest {
@@ -8,8 +8,11 @@ export interface TreeDigest {
   hash: string
 }
 
-/** What a tree is, in a few words, so that two of them can be compared. Without times: plain tar keeps seconds only. */
-export function digestTree(root: string): TreeDigest {
+/**
+ * What a tree is, in a few words, so that two of them can be compared. Without times: plain tar keeps seconds only.
+ * @param of `contents` leaves out permissions, for who does not keep them
+ */
+export function digestTree(root: string, of: 'everything' | 'contents'): TreeDigest {
   const hasher = new Blake3Hasher()
   const buffer = Buffer.alloc(1024 * 1024)
   const digest = { files: 0, bytes: 0 }
@@ -27,7 +30,7 @@ export function digestTree(root: string): TreeDigest {
     const stats = lstatSync(place)
     const size = stats.isFile() ? stats.size : 0
     hasher.update(name)
-    hasher.update(`\0${stats.mode} ${size}\0`)
+    hasher.update(`\0${of === 'everything' ? stats.mode : stats.mode & constants.S_IFMT} ${size}\0`)
     if (stats.isSymbolicLink()) hasher.update(readlinkSync(place, { encoding: 'buffer' }))
     if (stats.isFile()) {
       digest.files += 1

@@ -1,9 +1,9 @@
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 import path from 'node:path'
 import { run, say } from './run.mjs'
 
 /**
- * What the tests run besides Node: Debian's package, a command by which its presence is seen, and what it is for.
+ * What the tests run besides Node: Debian's package, a command (or an absolute path) by which its presence is seen, and what it is for.
  * A test whose command is missing is skipped with that as its reason.
  */
 const testPackages = [
@@ -18,9 +18,19 @@ const testPackages = [
   { package: 'python3', command: 'python3', why: 'tarfile, an independent reader of our archives' },
   { package: 'git', command: 'git', why: 'a fresh clone, and real trees to back up' },
   { package: 'procps', command: 'ps', why: 'looks at process groups and memory from outside' },
+  { package: 'apache2-bin', command: 'apache2', why: 'WebDAV by mod_dav, with Basic, Digest and TLS' },
+  { package: 'nginx', command: 'nginx', why: 'WebDAV with the least a server can know of it' },
+  { package: 'libnginx-mod-http-dav-ext', command: '/usr/lib/nginx/modules/ngx_http_dav_ext_module.so', why: 'lists collections for nginx' },
+  { package: 'openssl', command: 'openssl', why: 'makes certificates' },
+  { package: 'openssh-server', command: 'sshd', why: 'a real SFTP server, on loopback with a configuration of its own' },
+  { package: 'openssh-client', command: 'ssh-agent', why: 'makes keys, and keeps one as an agent does' },
   { package: 'restic', command: 'restic', why: 'a peer in the benchmarks' },
   { package: 'borgbackup', command: 'borg', why: 'a peer in the benchmarks' },
   { package: 'rclone', command: 'rclone', why: 'serves WebDAV, S3 and SFTP; a peer in the benchmarks' },
+  { package: 'radosgw', command: 'radosgw', why: 'a real S3 server for the s3 target' },
+  { package: 'ceph-mon', command: 'ceph-mon', why: 'the cluster behind it' },
+  { package: 'ceph-osd', command: 'ceph-osd', why: 'its store, in memory' },
+  { package: 'openssl', command: 'openssl', why: 'certificates for servers of the tests' },
   { package: 'rsync', command: 'rsync', why: 'compares restored trees; a peer in the benchmarks' },
 ]
 
@@ -28,7 +38,7 @@ const testPackages = [
 const folders = [...(process.env.PATH ?? '').split(path.delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin']
 
 export function missingTestPackages() {
-  return testPackages.filter(({ command }) => !folders.some((folder) => isExecutable(path.join(folder, command))))
+  return testPackages.filter(({ command }) => !isPresent(command))
 }
 
 /** Installs what is missing where it may, and says what stays missing. Never fails: the tests that need it are skipped, and say why. */
@@ -36,7 +46,7 @@ export async function installTestPackages() {
   const missing = missingTestPackages()
   if (missing.length === 0) return
   const names = missing.map((each) => each.package)
-  if (process.getuid?.() === 0 && folders.some((folder) => isExecutable(path.join(folder, 'apt-get')))) {
+  if (process.getuid?.() === 0 && isPresent('apt-get')) {
     say(`bastion: installing for the tests: ${names.join(' ')} …`)
     const { ok, output } = await aptInstall(names)
     if (!ok) say(output)
@@ -50,13 +60,20 @@ export async function installTestPackages() {
 
 /** @param {readonly string[]} names */
 async function aptInstall(names) {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  // Servers are started by the tests that want them: installing one starts no service, by systemd or by init scripts.
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', SYSTEMD_OFFLINE: '1', RUNLEVEL: '1' }
   const args = ['install', '-y', '--no-install-recommends', ...names]
   const first = await run('apt-get', args, { env })
   if (first.ok) return first
   // A new machine or image has no package lists yet.
   const update = await run('apt-get', ['update'], { env })
   return update.ok ? run('apt-get', args, { env }) : update
+}
+
+/** @param {string} command */
+function isPresent(command) {
+  if (path.isAbsolute(command)) return existsSync(command)
+  return folders.some((folder) => isExecutable(path.join(folder, command)))
 }
 
 /** @param {string} file */

@@ -2,19 +2,21 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { targetIdentityKey } from '../core/artifact.ts'
 import { BastionError } from '../core/errors.ts'
-import { jobIdSchema, runIdSchema } from '../core/ids.ts'
+import { jobIdSchema } from '../core/ids.ts'
 import { readAgeIdentities } from '../engine/crypto/age-header.ts'
 import { latestArtifact, listArtifacts, type ListedArtifact } from '../engine/list.ts'
 import type { Artifact, ArtifactRef } from '../engine/open-artifact.ts'
 import { openArtifact } from '../engine/open-artifact.ts'
+import { createRetries, type RetryingOptions } from '../engine/targets/retries.ts'
 import { createRetryingTarget } from '../engine/targets/retrying-target.ts'
 import { openTarget } from '../engine/targets/registry.ts'
-import { parseTarget, redactTarget } from '../engine/targets/target-url.ts'
+import { parseTarget } from '../engine/targets/target-url.ts'
 import { sleep } from '../engine/targets/sleep.ts'
 import type { Target } from '../engine/targets/target.ts'
 import { createThrottledTarget } from '../engine/targets/throttled-target.ts'
 import { createTokenBucket } from '../engine/targets/token-bucket.ts'
 import { type BytePath, toBytePath } from '../lib/byte-path.ts'
+import { parseArtifact, splitLast } from './artifact-text.ts'
 import type { CliContext } from './cli-context.ts'
 import { printableText } from './entry-text.ts'
 import { systemClock } from './system-clock.ts'
@@ -24,20 +26,22 @@ import { systemClock } from './system-clock.ts'
  * @param putBytesPerSecond how fast it is written to at most
  */
 export async function targetArgument(text: string, context: CliContext, putBytesPerSecond?: number): Promise<Target & AsyncDisposable> {
-  const inner = await openTarget(parseTarget(text, context.cwd), { clock: systemClock })
-  const put = putBytesPerSecond === undefined ? undefined : createTokenBucket({ bytesPerSecond: putBytesPerSecond, clock: systemClock, sleep })
-  const target = createRetryingTarget(put === undefined ? inner : createThrottledTarget(inner, { put }), {
+  const retrying: RetryingOptions = {
     clock: systemClock,
     sleep,
     random: Math.random,
     onRetry: ({ doing, error, delayMs }) =>
       context.note(`${printableText(error.message)} Trying to ${printableText(doing)} again in ${Math.ceil(delayMs / 1000)} s.\n`),
+  }
+  const inner = await openTarget(parseTarget(text, context.cwd, context.env), {
+    clock: systemClock,
+    retries: createRetries(retrying),
+    onNotice: (message) => context.note(`${printableText(message)}\n`),
   })
+  const put = putBytesPerSecond === undefined ? undefined : createTokenBucket({ bytesPerSecond: putBytesPerSecond, clock: systemClock, sleep })
+  const target = createRetryingTarget(put === undefined ? inner : createThrottledTarget(inner, { put }), retrying)
   return Object.assign(target, { [Symbol.asyncDispose]: () => target.close() })
 }
-
-/** Of one job: `TARGET/<job_id>/<run_id>`; the latest of a job or of a target: `TARGET/<job_id>@latest`, `TARGET@latest`. */
-type ArtifactText = { targetText: string; ref: ArtifactRef } | { latestOf: string }
 
 /**
  * Opens `TARGET/<job_id>/<run_id>`, `TARGET/<job_id>@latest` or `TARGET@latest`.
@@ -51,7 +55,7 @@ export async function artifactArgument(
   const identities = readIdentities(options.identity, context)
   const named = parseArtifact(text)
   const { target, ref } =
-    'latestOf' in named ? await openLatest(named.latestOf, context) : { target: await targetArgument(named.targetText, context), ref: named.ref }
+    'latestOf' in named ? await openLatest(named, context) : { target: await targetArgument(named.targetText, context), ref: named.ref }
   try {
     const artifact = await openArtifact(target, ref, { identities, signal: context.signal })
     return { artifact, target, [Symbol.asyncDispose]: () => target.close() }
@@ -61,35 +65,19 @@ export async function artifactArgument(
   }
 }
 
-/** @throws invalid_spec */
-function parseArtifact(text: string): ArtifactText {
-  const latest = /^(.*?)\/*@latest$/s.exec(text)?.[1]
-  if (latest !== undefined) return { latestOf: latest === '' && text.startsWith('/') ? '/' : latest }
-  const { parent: jobText, name: runId } = splitLast(text.replace(/\/$/, ''))
-  const { parent: targetText, name: jobId } = splitLast(jobText)
-  if (!jobIdSchema.safeParse(jobId).success || !runIdSchema.safeParse(runId).success) {
-    throw new BastionError('invalid_spec', `"${redactTarget(text)}" names no artifact`, {
-      hint: 'An artifact is TARGET/JOB/RUN, where JOB/RUN is what "bastion list TARGET" prints, or TARGET/JOB@latest.',
-    })
-  }
-  return { targetText, ref: { jobId, runId } }
-}
-
-/** A path's last name and what is before it: the folder where the person stands when nothing is. */
-function splitLast(path: string): { parent: string; name: string } {
-  const slash = path.lastIndexOf('/')
-  const parent = path.slice(0, Math.max(0, slash))
-  return { parent: slash < 0 ? '.' : parent === '' ? '/' : parent, name: path.slice(slash + 1) }
-}
-
 /**
  * The last name before `@latest` is a job of a target, or the target itself when its identity stands there: no directory of a job has one.
  * @throws artifact_not_found · invalid_spec when the target holds several jobs and none is named
  */
-async function openLatest(text: string, context: CliContext): Promise<{ target: Target; ref: ArtifactRef }> {
-  const { parent, name } = splitLast(text)
-  const isTarget = !jobIdSchema.safeParse(name).success || (await holdsIdentity(text, context))
-  const target = await targetArgument(isTarget ? text : parent, context)
+async function openLatest(
+  { latestOf, query }: { latestOf: string; query: string },
+  context: CliContext,
+): Promise<{ target: Target; ref: ArtifactRef }> {
+  const { parent, name } = splitLast(latestOf)
+  // The first name of a URL is a host or a bucket, which is no job.
+  const isNoJob = /^[a-z][a-z0-9+.-]*:\/$/i.test(parent) || !jobIdSchema.safeParse(name).success
+  const isTarget = isNoJob || (await holdsIdentity(latestOf + query, context))
+  const target = await targetArgument((isTarget ? latestOf : parent) + query, context)
   try {
     return { target, ref: await findLatest(target, isTarget ? null : name, context.signal) }
   } catch (error) {

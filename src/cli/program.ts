@@ -3,6 +3,8 @@ import { addBackupCommand } from './commands/backup-command.ts'
 import type { RunCommand } from './commands/command.ts'
 import { addLookCommands } from './commands/look-commands.ts'
 import { addRestoreCommand } from './commands/restore-command.ts'
+import { addSnapshotCommands } from './commands/snapshot-commands.ts'
+import { addTargetCommand } from './commands/target-command.ts'
 import { addVerifyCommand } from './commands/verify-command.ts'
 import { version } from './version.ts'
 
@@ -17,5 +19,7 @@ export function createProgram(run: RunCommand): Command {
   addRestoreCommand(program, run)
   addVerifyCommand(program, run)
   addLookCommands(program, run)
+  addSnapshotCommands(program, run)
+  addTargetCommand(program, run)
   return program
 }

@@ -8,6 +8,10 @@ export const formatVersion = 1
 /** Names of the objects of an artifact, below `<prefix>/<job_id>/<run_id>/`. See docs/design/artifact-format.md. */
 export const objectNames = {
   run: 'run.json',
+  /** raw_tree_v1: files under their own paths */
+  tree: 'data',
+  /** raw_tree_v1: files whose paths the target cannot hold */
+  odd: 'odd',
   index: 'entries.jsonl.zst',
   encryptedIndex: 'entries.jsonl.zst.age',
   manifest: 'manifest.json',
@@ -31,6 +35,7 @@ export function runPrefix(jobId: string, runId: string): string {
 export const blake3HexSchema = z.string().regex(/^[0-9a-f]{64}$/, 'a BLAKE3 hash is 64 hex digits')
 
 export const formatSchema = z.enum(['archive_v1', 'raw_tree_v1'])
+export type Format = z.infer<typeof formatSchema>
 
 /** Written when a target is first used: another id, or none where one was known, means another disk is mounted there. */
 export const targetIdentitySchema = z.object({ v: z.literal(1), target_id: z.string().min(1).max(128), created_at: timestampSchema })

@@ -36,7 +36,7 @@ export const entrySchema = z.object({
   /** devices: [major, minor] */
   rdev: z.tuple([offset, offset]).optional(),
   device: z.enum(['block', 'char']).optional(),
-  /** raw_tree_v1: where a name the target cannot hold is stored */
+  /** raw_tree_v1: where the content of a file is whose name the target cannot hold */
   object: z.string().optional(),
   /** archive_v1: [offset of the zstd frame (before age) that holds the member's first 512-byte block, tar bytes to skip in it] */
   at: z.tuple([offset, offset]).optional(),

@@ -3,6 +3,7 @@ import { snapshotModeSchema } from './source-snapshot.ts'
 
 export const symlinkPolicySchema = z.enum(['keep', 'follow', 'skip'])
 export const hardlinkPolicySchema = z.enum(['keep', 'copy'])
+export type HardlinkPolicy = z.infer<typeof hardlinkPolicySchema>
 
 /** `fail_fast` stops at the first unreadable file, `skip_fail` reads on to report all of them and then fails, `skip_ok` stores the rest and warns. */
 export const errorPolicySchema = z.enum(['fail_fast', 'skip_fail', 'skip_ok'])
@@ -16,7 +17,8 @@ export const filesystemSourceSchema = z.object({
   include: z.array(z.string().min(1)).default([]),
   exclude: z.array(z.string().min(1)).default([]),
   symlink_policy: symlinkPolicySchema.default('keep'),
-  hardlink_policy: hardlinkPolicySchema.default('keep'),
+  /** absent: keep, or copy where the target could only note that two names are one file */
+  hardlink_policy: hardlinkPolicySchema.optional(),
   error_policy: errorPolicySchema.default('fail_fast'),
   one_file_system: z.boolean().default(false),
   pre_scan: z.boolean().default(true),

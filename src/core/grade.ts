@@ -10,6 +10,9 @@ export const grades = ['atomic_set', 'atomic_volume', 'application', 'per_file',
 export const gradeSchema = z.enum(grades)
 export type Grade = (typeof grades)[number]
 
+/** What can be said of entries read from a source snapshot. */
+export type FrozenGrade = Extract<Grade, 'atomic_set' | 'atomic_volume' | 'per_file'>
+
 /** The worse of two grades: the worst entry decides the artifact's. */
 export function worseGrade(a: Grade, b: Grade): Grade {
   return grades.indexOf(a) >= grades.indexOf(b) ? a : b

@@ -33,7 +33,7 @@ export const manifestSchema = z.object({
     encryption_key: z.string().optional(),
     part_size_bytes: size.optional(),
   }),
-  /** the parts, in order */
+  /** archive_v1: the parts, in order; raw_tree_v1: none, the index has the hash of each file */
   artifacts: z.array(z.object({ name: z.string(), size, hash_alg: z.literal('blake3'), hash: blake3HexSchema })),
   /** `count` entries; `size` and `hash` of the object as stored */
   entry_index: z.object({ name: z.string(), count: size, size, hash: blake3HexSchema }),

@@ -3,6 +3,7 @@ import { type CompleteMarker, formatVersion, objectNames, runPrefix, type RunMar
 import type { Clock } from '../core/clock.ts'
 import { type ConsistencyReport, hasFindings } from '../core/consistency.ts'
 import type { CoverageItem } from '../core/coverage.ts'
+import { type DataPath, type PlaceFacts, planDataPath } from '../core/data-path.ts'
 import type { IndexHeader } from '../core/entry.ts'
 import { BastionError } from '../core/errors.ts'
 import type { FilesystemSource } from '../core/filesystem-source.ts'
@@ -11,11 +12,18 @@ import type { Manifest } from '../core/manifest.ts'
 import type { PipelineSpec } from '../core/pipeline-spec.ts'
 import type { Progress, RunEvent, RunEventKind } from '../core/run-event.ts'
 import type { SnapshotSummary } from '../core/source-snapshot.ts'
+import { requirePartSize } from './pipeline/parts-writer.ts'
+import { toBytePath } from '../lib/byte-path.ts'
 import { writeArchive } from './pipeline/write-archive.ts'
+import { writeRawTree } from './pipeline/write-raw-tree.ts'
 import { restoreNotes } from './formats/archive-v1/restore-notes.ts'
+import { treeNotes } from './formats/raw-tree-v1/tree-notes.ts'
 import type { PackReport } from './pipeline/source-packer.ts'
 import { createProgressMeter } from './progress-meter.ts'
+import { confirmStored } from './confirm-stored.ts'
 import { removePartialRun } from './remove-partial-run.ts'
+import { freezeSource, requireFrozen } from './snapshots/freeze-source.ts'
+import type { SnapshotServices } from './snapshots/snapshot-services.ts'
 import { prepareFilesystemSource } from './sources/filesystem/filesystem-source.ts'
 import { storeJson, storeText } from './store-object.ts'
 import { establishIdentity } from './targets/target-identity.ts'
@@ -44,6 +52,8 @@ export interface BackupContext {
   runDirectory: string
   /** never part of a source: the data directory, other local target roots */
   ownDirectories: readonly string[]
+  /** what this node has to freeze sources with; absent: nothing */
+  snapshots?: SnapshotServices
   emit(event: RunEvent): void
   onProgress(progress: Progress): void
 }
@@ -54,7 +64,7 @@ export interface BackupOutcome {
   manifest: Manifest
   manifestHash: string
   issues: PackReport['issues']
-  summary: { filesystem: { snapshot: SnapshotSummary; consistency: ConsistencyReport; coverage: CoverageItem[] }; grade: Grade }
+  summary: { filesystem: { snapshot: SnapshotSummary; consistency: ConsistencyReport; coverage: CoverageItem[] }; grade: Grade; data_path: DataPath }
 }
 
 /**
@@ -64,15 +74,18 @@ export interface BackupOutcome {
  */
 export async function backup(plan: BackupPlan, context: BackupContext): Promise<BackupOutcome> {
   const { target, clock, signal } = context
-  const { source: spec, pipeline, jobId, runId } = plan
+  const { pipeline, jobId, runId } = plan
   const prefix = runPrefix(jobId, runId)
   const startedAt = clock.now()
   const emit = (kind: RunEventKind, message: string, fields: Record<string, unknown> = {}, level: RunEvent['level'] = 'info') =>
     context.emit({ ts: clock.now(), level, kind, message, fields })
 
   if (signal.aborted) throw canceled(signal)
-  if (pipeline.format !== 'archive_v1') throw new BastionError('unsupported', `the format ${pipeline.format} cannot be written by this version`)
+  if (pipeline.format === 'archive_v1') requirePartSize(target, pipeline.part_size_bytes)
   emit('started', `backup to ${target.label}`, { job_id: jobId, run_id: runId })
+  const dataPath = planDataPath(plan.source, pipeline, placeFacts(target))
+  emit('planning', dataPath.path, { ...dataPath })
+  const spec: FilesystemSource = { ...plan.source, hardlink_policy: dataPath.hardlink_policy }
   const ownDirectories = [...context.ownDirectories, ...(target.features.localRoot === undefined ? [] : [target.features.localRoot])]
   const identity = await establishIdentity(target, {
     ...(plan.expectedTargetId === undefined ? {} : { expectedTargetId: plan.expectedTargetId }),
@@ -80,8 +93,11 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
     nowMs: startedAt,
     signal,
   })
-  await using source = prepareFilesystemSource(spec, { ownDirectories })
-  const snapshot = chooseSnapshot(spec, emit)
+  const { runDirectory } = context
+  await using frozen = await freezeSource(spec, context.snapshots, { runId, runDirectory, ownDirectories, clock, emit })
+  const { view, sameDevices, summary: snapshot } = frozen
+  await using source = prepareFilesystemSource(spec, { ownDirectories: [...ownDirectories.map(toBytePath), ...frozen.holders], view, sameDevices })
+  if (spec.snapshot_mode === 'required') requireFrozen(source, view, signal)
   const progress = createProgressMeter({ clock, onProgress: context.onProgress })
   if (spec.pre_scan) {
     emit('scan', 'counting what there is to do')
@@ -99,18 +115,16 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
     started_at: startedAt,
   }
   try {
-    await storeJson(target, `${prefix}/${objectNames.run}`, marker, signal)
+    const markerStored = await storeJson(target, `${prefix}/${objectNames.run}`, marker, signal)
     emit('packaging', `packing as ${pipeline.format}`)
-    const archive = await writeArchive({
+    const storing = {
       target,
       prefix,
-      pipeline,
-      source,
+      source: frozen.packed(source),
       errorPolicy: spec.error_policy,
       runDirectory: context.runDirectory,
       signal,
       progress,
-      onPart: (part) => emit('part_stored', part.name, { ...part }),
       header: (): IndexHeader => ({
         v: 1,
         source: spec,
@@ -118,9 +132,15 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
         snapshot,
         job: { name: plan.jobName, spec: { source: spec, pipeline } },
       }),
-      accept: (report) => judge(report, spec, emit),
-    })
-    const { report } = archive
+      accept: (report: PackReport) => judge(report, spec, emit),
+    }
+    const stored =
+      dataPath.path === 'archive'
+        ? await writeArchive({ ...storing, pipeline, onPart: (part) => emit('part_stored', part.name, { ...part }) })
+        : await writeRawTree({ ...storing, inPlace: dataPath.path === 'tree_in_place', wholeBytes: pipeline.frame_bytes })
+    const { report } = stored
+    await frozen.check()
+    await frozen.release()
     const coverage = source.coverage()
     emit('coverage', `${coverage.length} mounts or directories`, { coverage })
 
@@ -136,34 +156,35 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
       node_id: plan.nodeId,
       started_at: startedAt,
       ended_at: clock.now(),
-      pipeline: {
-        format: pipeline.format,
-        tar: 'pax',
-        compression: 'zstd',
-        level: pipeline.level,
-        frame_bytes: pipeline.frame_bytes,
-        encryption: encrypted ? 'age_x25519' : 'none',
-        ...(encrypted ? { recipients: pipeline.recipients } : {}),
-        ...(pipeline.encryption_key === undefined ? {} : { encryption_key: pipeline.encryption_key }),
-        part_size_bytes: pipeline.part_size_bytes,
-      },
-      artifacts: [...archive.parts],
-      entry_index: archive.index,
-      totals: { ...report.totals, stored_bytes: archive.storedBytes, payload_tar_bytes: archive.tarBytes },
+      pipeline: pipelineFacts(pipeline),
+      artifacts: [...stored.parts],
+      entry_index: stored.index,
+      totals: { ...report.totals, stored_bytes: stored.storedBytes, ...(stored.tarBytes === null ? {} : { payload_tar_bytes: stored.tarBytes }) },
       snapshot: encrypted ? withoutReason(snapshot) : snapshot,
       ...(encrypted ? {} : { source: { type: spec.type, paths: spec.paths }, coverage }),
       consistency: { grade: report.grade(), changed_total, replaced_total, deleted_total, read_error_total, retried_total },
     }
-    const { hash: manifestHash } = await storeJson(target, `${prefix}/${objectNames.manifest}`, manifest, signal)
-    await storeText(target, `${prefix}/${objectNames.restoreNotes}`, restoreNotes(manifest), signal)
+    const manifestStored = await storeJson(target, `${prefix}/${objectNames.manifest}`, manifest, signal)
+    const notesText = dataPath.path === 'archive' ? restoreNotes(manifest) : treeNotes(manifest)
+    const notes = await storeText(target, `${prefix}/${objectNames.restoreNotes}`, notesText, signal)
     await target.flush?.(prefix)
+    const objects = new Map([...stored.parts, stored.index].map(({ name, size }) => [name, size]))
+    objects.set(objectNames.run, markerStored.size).set(objectNames.manifest, manifestStored.size).set(objectNames.restoreNotes, notes.size)
+    await confirmStored(target, prefix, objects, signal)
+    const manifestHash = manifestStored.hash
     signal.throwIfAborted()
     const complete: CompleteMarker = { v: 1, run_id: runId, manifest_hash: manifestHash, completed_at: clock.now() }
-    await storeJson(target, `${prefix}/${objectNames.complete}`, complete, signal)
+    const completeStored = await storeJson(target, `${prefix}/${objectNames.complete}`, complete, signal)
     // The marker's name, and the directories that lead to it.
     await target.flush?.(prefix)
+    // From here on the artifact exists: nobody cancels it any more.
+    await confirmStored(target, prefix, new Map([[objectNames.complete, completeStored.size]]))
 
-    const warning = report.issues.total > 0 || (spec.consistency_policy === 'warn' && hasFindings(report.consistency))
+    const warning =
+      report.issues.total > 0 ||
+      snapshot.status === 'cleanup_failed' ||
+      coverage.some(({ read }) => read === 'hole') ||
+      (spec.consistency_policy === 'warn' && hasFindings(report.consistency))
     const grade = report.grade()
     emit('complete', `${report.totals.files} files stored`, { manifest_hash: manifestHash, grade, ...manifest.totals })
     return {
@@ -172,7 +193,7 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
       manifest,
       manifestHash,
       issues: report.issues,
-      summary: { filesystem: { snapshot, consistency: report.consistency, coverage }, grade },
+      summary: { filesystem: { snapshot, consistency: report.consistency, coverage }, grade, data_path: dataPath },
     }
   } catch (error) {
     await removePartialRun(target, prefix, emit)
@@ -180,16 +201,23 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
   }
 }
 
-/** Source snapshots have no providers in this version, and say so. */
-function chooseSnapshot(
-  spec: FilesystemSource,
-  emit: (kind: RunEventKind, message: string, fields: Record<string, unknown>, level: RunEvent['level']) => void,
-): SnapshotSummary {
-  if (spec.snapshot_mode === 'off') return { mode: 'off', status: 'off' }
-  const reason = 'this version has no source snapshot providers'
-  if (spec.snapshot_mode === 'required') throw new BastionError('snapshot_unavailable', `a source snapshot is required, but ${reason}`)
-  emit('snapshot_unavailable', reason, { reason }, 'warn')
-  return { mode: spec.snapshot_mode, status: 'unavailable', reason }
+/** What decides how the bytes travel to a target. */
+export function placeFacts({ label, features, tree, flush }: Target): PlaceFacts {
+  return { ...features, label, inPlace: tree?.openDirectory !== undefined, flushes: flush !== undefined }
+}
+
+function pipelineFacts({ format, level, frame_bytes, part_size_bytes, recipients, encryption_key }: PipelineSpec): Manifest['pipeline'] {
+  if (format === 'raw_tree_v1') return { format, encryption: 'none' }
+  return {
+    format,
+    tar: 'pax',
+    compression: 'zstd',
+    level,
+    frame_bytes,
+    ...(recipients.length > 0 ? { encryption: 'age_x25519', recipients } : { encryption: 'none' }),
+    ...(encryption_key === undefined ? {} : { encryption_key }),
+    part_size_bytes,
+  }
 }
 
 /** Tells what changed and what could not be read, and stops the run where its policies say so. */

@@ -1,7 +1,7 @@
 import type { IndexedEntry } from './formats/entries-index-reader.ts'
 import type { Artifact } from './open-artifact.ts'
 
-export type EntryChange = 'content' | 'kind' | 'mode' | 'owner' | 'mtime' | 'target'
+export type EntryChange = 'content' | 'kind' | 'mode' | 'owner' | 'mtime' | 'target' | 'xattrs'
 export type Difference =
   | { kind: 'added'; entry: IndexedEntry }
   | { kind: 'removed'; entry: IndexedEntry }
@@ -44,5 +44,11 @@ function changesOf(a: IndexedEntry, b: IndexedEntry): EntryChange[] {
   if (a.mode !== b.mode) what.push('mode')
   if (a.uid !== b.uid || a.gid !== b.gid) what.push('owner')
   if (a.mtime_ns !== b.mtime_ns && a.kind !== 'dir') what.push('mtime')
+  // The names of one file share its attributes, and the first has them.
+  if (a.kind === b.kind && xattrsText(a) !== xattrsText(b)) what.push('xattrs')
   return what
+}
+
+function xattrsText({ xattrs = {} }: IndexedEntry): string {
+  return JSON.stringify(Object.entries(xattrs).toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }

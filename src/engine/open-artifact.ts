@@ -19,6 +19,7 @@ export interface ArtifactRef {
 
 /** A complete artifact, open to be read. Parts of it are fetched only when they are needed. */
 export interface Artifact {
+  readonly target: Target
   readonly prefix: string
   readonly manifest: Manifest
   readonly complete: CompleteMarker
@@ -26,7 +27,7 @@ export interface Artifact {
   /** The payload's parts as stored, one after the other. */
   readonly stored: RangeReader
   index(): Promise<EntriesIndex>
-  /** The zstd stream of the payload, and where its frames are. */
+  /** The zstd stream of the payload, and where its frames are; a raw tree has none. */
   payload(): Promise<OpenPayload>
   /** As `payload`; where the table of frames is lost, those are looked for from the beginning on. For what is whole of a damaged artifact. */
   salvagedPayload(): Promise<OpenPayload>
@@ -85,6 +86,7 @@ export async function openArtifact(
     return { reader, table: await readSeekTable(reader, signal) }
   })
   return {
+    target,
     prefix,
     manifest,
     complete,

@@ -16,7 +16,9 @@ export async function removePartialRun(
 ): Promise<void> {
   try {
     await target.remove(`${prefix}/${objectNames.complete}`)
-    const objects = (await removeObjects(target, prefix)) + (await target.removeTree(prefix)).objects
+    let objects = 0
+    for (const tree of [objectNames.tree, objectNames.odd]) objects += (await target.removeTree(`${prefix}/${tree}`)).objects
+    objects += (await removeObjects(target, prefix)) + (await target.removeTree(prefix)).objects
     emit('cleanup', 'the partial run was removed', { objects }, 'info')
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)

@@ -3,15 +3,14 @@ import { BastionError } from '../core/errors.ts'
 import type { Progress } from '../core/run-event.ts'
 import type { Clock } from '../core/clock.ts'
 import { type BytePath, pathText } from '../lib/byte-path.ts'
-import type { IndexedEntry } from './formats/entries-index-reader.ts'
 import type { Artifact } from './open-artifact.ts'
 import { createDestination, type Destination } from './restoring/destination.ts'
-import { createEntryExtractor, createExtractPool } from './restoring/extract-entries.ts'
 import { extractItemOf } from './restoring/extract-item.ts'
-import type { ConflictPolicy, ExtractItem, ExtractOutcome } from './restoring/extract-protocol.ts'
+import type { ConflictPolicy, ExtractItem, ExtractOutcome, MetadataNote } from './restoring/extract-protocol.ts'
 import { failureOutcome } from './restoring/failure-outcome.ts'
 import { createLinkContent } from './restoring/link-content.ts'
 import { createLinkPlan } from './restoring/link-plan.ts'
+import { openExtractor } from './restoring/open-extractor.ts'
 import { createEntryPlacer, type EntryPlacer } from './restoring/place-entry.ts'
 import type { Selection } from './selection.ts'
 
@@ -39,7 +38,7 @@ export interface RestoreReport {
   failed: { total: number; sample: string[] }
   damaged: { total: number; sample: string[] }
   /** entries whose content is back but not all of their metadata */
-  metadata: { owner: number; mode: number; mtime: number; owners_restored: boolean }
+  metadata: Record<MetadataNote, number> & { owners_restored: boolean }
 }
 
 const maxSamples = 50
@@ -55,13 +54,10 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
   const owners = process.getuid?.() === 0
   const report = emptyReport(owners)
   const index = await artifact.index()
-  const payload = await (request.damaged ? artifact.salvagedPayload() : artifact.payload())
   using root = openRoot(request.destination)
   using destination = createDestination(root.fd)
   const placer = createEntryPlacer(destination, { conflict, owners })
-  await using pool = createExtractPool({ rootFd: root.fd, conflict, owners })
   const links = createLinkPlan()
-  const content = createLinkContent(index)
   const startedMs = clock.now()
   let toldMs = startedMs
 
@@ -85,8 +81,9 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
       stored_bytes: 0,
     })
   }
-  await using extractor = createEntryExtractor({ payload, pool, placer, signal, onOutcome: count })
-  const extract = (item: ExtractItem, entry: IndexedEntry) => extractor.add(item, entry.at![0], entry.supersedes === true)
+  const threads = { rootFd: root.fd, conflict, owners }
+  await using extractor = await openExtractor(artifact, { damaged: request.damaged, restore: { threads, placer }, signal, onOutcome: count })
+  const content = createLinkContent(index, extractor)
 
   for await (const entries of index.scan()) {
     signal.throwIfAborted()
@@ -104,13 +101,13 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
         const first = isElsewhere ? await content.find(item.target!) : null
         if (first !== null && !selection.takes(first)) {
           links.standIn(item)
-          await extract(extractItemOf(first, item.to), first)
+          await extractor.add(extractItemOf(first, item.to), first)
         }
-      } else if (entry.at === undefined) {
+      } else if (!extractor.holds(entry)) {
         count(item, { kind: 'damaged', message: `${entry.path} has no place in the payload` })
       } else {
         content.note(entry)
-        const waiting = extract(item, entry)
+        const waiting = extractor.add(item, entry)
         if (waiting !== undefined) await waiting
       }
     }
@@ -135,7 +132,7 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
     if (first === null) return count(item, { kind: 'damaged', message: `${pathText(item.path).text} links to nothing in the artifact` })
     if (target !== null) return placeLink(item, target)
     // No name of it was restored as itself (skipped, or something was in its way): a link would lead to somebody else's content.
-    await extract(extractItemOf(first, item.to), first)
+    await extractor.add(extractItemOf(first, item.to), first)
     await extractor.drain()
   }
 
@@ -238,6 +235,6 @@ function emptyReport(owners: boolean): RestoreReport {
     conflicts: none(),
     failed: none(),
     damaged: none(),
-    metadata: { owner: 0, mode: 0, mtime: 0, owners_restored: owners },
+    metadata: { owner: 0, mode: 0, mtime: 0, xattrs: 0, owners_restored: owners },
   }
 }

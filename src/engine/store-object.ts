@@ -1,6 +1,6 @@
 import { Blake3Hasher } from '@napi-rs/blake-hash'
 import { BastionError } from '../core/errors.ts'
-import type { PutResult, Target } from './targets/target.ts'
+import type { PutResult, Replayable, Target } from './targets/target.ts'
 
 export interface StoredObject {
   size: number
@@ -8,18 +8,21 @@ export interface StoredObject {
   hash: string
 }
 
-/** Puts an object and hashes the very bytes that are sent. */
-export async function storeObject(target: Target, key: string, body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<StoredObject> {
+/** Puts an object and hashes the very bytes that are sent. @param bytes begins the body; it is asked again when a put has to be tried again, and may then give others */
+export async function storeObject(target: Target, key: string, bytes: () => AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<StoredObject> {
   const hasher = new Blake3Hasher()
   let size = 0
   async function* hashed(): AsyncGenerator<Uint8Array> {
-    for await (const chunk of body) {
+    hasher.reset()
+    size = 0
+    for await (const chunk of bytes()) {
       hasher.update(chunk)
       size += chunk.byteLength
       yield chunk
     }
   }
-  requireStored(target, key, await target.put(key, hashed(), { signal }), size)
+  const body: Replayable = { replayable: true, [Symbol.asyncIterator]: hashed }
+  requireStored(target, key, await target.put(key, body, { signal }), size)
   return { size, hash: hasher.digest('hex') }
 }
 

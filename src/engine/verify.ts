@@ -5,7 +5,7 @@ import type { Progress } from '../core/run-event.ts'
 import type { Artifact } from './open-artifact.ts'
 import { extractItemOf } from './restoring/extract-item.ts'
 import { createLinkContent } from './restoring/link-content.ts'
-import { createEntryExtractor, createExtractPool } from './restoring/extract-entries.ts'
+import { openExtractor } from './restoring/open-extractor.ts'
 import type { Target } from './targets/target.ts'
 
 /** `chain`: marker, manifest, sizes. `sample`: also some of the entries. `full`: every stored byte and every entry. */
@@ -63,7 +63,8 @@ export async function verify(request: {
     report.objects.checked += 1
   }
 
-  if (level !== 'chain') await verifyEntries()
+  // Of a raw tree the files are objects too.
+  if (level !== 'chain' || manifest.pipeline.format === 'raw_tree_v1') await verifyEntries()
   const { entries } = report
   report.ok =
     report.damaged.total === 0 &&
@@ -77,13 +78,10 @@ export async function verify(request: {
     const startedMs = toldMs
     try {
       const index = await artifact.index()
-      const payload = await artifact.payload()
-      const content = createLinkContent(index)
-      await using pool = createExtractPool({ rootFd: -1, conflict: 'fail', owners: false })
-      await using extractor = createEntryExtractor({
-        payload,
-        pool,
-        placer: null,
+      await using extractor = await openExtractor(artifact, {
+        damaged: false,
+        restore: null,
+        sizesOnly: level === 'chain',
         signal,
         onOutcome: (item, outcome) => {
           report.entries.checked += 1
@@ -105,6 +103,7 @@ export async function verify(request: {
           })
         },
       })
+      const content = createLinkContent(index, extractor)
       for await (const frame of index.scan()) {
         signal.throwIfAborted()
         for (const entry of frame) {
@@ -115,8 +114,8 @@ export async function verify(request: {
           if (entry.kind === 'hardlink' && !content.isNoted(entry.targetBytes!) && (await content.find(entry.targetBytes!)) === null) {
             damage(entry.path, 'links to nothing in the artifact')
           }
-          if (entry.at !== undefined) {
-            const waiting = extractor.add(extractItemOf(entry), entry.at[0], entry.supersedes === true)
+          if (extractor.holds(entry)) {
+            const waiting = extractor.add(extractItemOf(entry), entry)
             if (waiting !== undefined) await waiting
           } else {
             report.entries.checked += 1

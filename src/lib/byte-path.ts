@@ -11,6 +11,11 @@ export function toBytePath(text: string): BytePath {
   return ascii.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1')
 }
 
+/** The directory a path stands in; of "/" itself. */
+export function parentPath(path: BytePath): BytePath {
+  return path.slice(0, path.lastIndexOf('/')) || '/'
+}
+
 /** What the functions of `node:fs` take: text where it is the same, else the bytes. */
 export function fsPath(path: BytePath): string | Buffer {
   return ascii.test(path) ? path : Buffer.from(path, 'latin1')

@@ -1,5 +1,5 @@
 import koffi from 'koffi'
-import { systemError } from './posix-times.ts'
+import { systemError } from './posix-error.ts'
 
 /**
  * Makes a FIFO or a device (`mknod(2)`), which Node cannot; `null` where the C library cannot be called.

@@ -16,9 +16,10 @@ export type FilesystemSyncMethod = 'syncfs' | 'sync_command' | 'unavailable'
 
 /**
  * Makes everything written so far to the filesystem that holds `directory` durable.
+ * @param heldFd an open handle on that filesystem: then what the disk lost since it was opened is told, even if somebody else was told before
  * @throws an error with an errno `code`, such as EIO when the disk lost something since the last call
  */
-export type FilesystemSync = (directory: string) => Promise<FilesystemSyncMethod>
+export type FilesystemSync = (directory: string, heldFd?: number) => Promise<FilesystemSyncMethod>
 
 type Syncfs = (fd: number) => Promise<void>
 
@@ -28,10 +29,14 @@ type Syncfs = (fd: number) => Promise<void>
  */
 export function createFilesystemSync(options: { native?: boolean } = {}): FilesystemSync {
   let loading: Promise<Syncfs | undefined> | undefined
-  return async (directory) => {
+  return async (directory, heldFd) => {
     loading ??= options.native === false ? Promise.resolve(undefined) : loadSyncfs()
     const syncfs = await loading
     if (syncfs === undefined) return (await runSyncCommand(directory)) ? 'sync_command' : 'unavailable'
+    if (heldFd !== undefined) {
+      await syncfs(heldFd)
+      return 'syncfs'
+    }
     await using handle = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY)
     await syncfs(handle.fd)
     return 'syncfs'

@@ -1,5 +1,6 @@
 import { futimesSync, lutimesSync } from 'node:fs'
 import koffi from 'koffi'
+import { systemError } from './posix-error.ts'
 
 /** Sets modification times to the nanosecond (`utimensat(2)`), which Node's own `utimes` cannot: it stops at microseconds. */
 export interface TimeSetter {
@@ -60,10 +61,4 @@ const nodeSetter: TimeSetter = {
     const seconds = Number(mtimeNs / 1000n) / 1e6
     lutimesSync(path, seconds, seconds)
   },
-}
-
-export function systemError(call: string): NodeJS.ErrnoException {
-  const errno = koffi.errno()
-  const code = Object.entries(koffi.os.errno).find(([, value]) => value === errno)?.[0] ?? `E${errno}`
-  return Object.assign(new Error(`${code}: ${call}`), { code, errno: -errno, syscall: call })
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { allCommands, nameOf } from '../../scripts/support/cli-reference.ts'
 import { referencePages } from '../../scripts/support/reference-pages.ts'
 import { exitCodes } from '../../src/cli/exit-code.ts'
 import { createProgram } from '../../src/cli/program.ts'
@@ -16,8 +17,8 @@ test.each([...pages])('%s says what the code says; when it does not, run: npm ru
 describe('the reference leaves nothing out', () => {
   test('every option of every command', () => {
     const page = pages.get('docs/reference/cli.md')!
-    const missing = createProgram(async () => {}).commands.flatMap((command) => {
-      const own = page.split(/^## /m).find((section) => section.startsWith(`${command.name()}\n`)) ?? ''
+    const missing = allCommands(createProgram(async () => {})).flatMap((command) => {
+      const own = page.split(/^## /m).find((section) => section.startsWith(`${nameOf(command)}\n`)) ?? ''
       return command.options.filter((option) => !own.includes(`\`${option.flags}\``)).map((option) => `${command.name()} ${option.flags}`)
     })
     expect(missing).toEqual([])

@@ -60,3 +60,27 @@ test('everything is durable before the marker gets its name, and the marker befo
     expect(flushed, `${directory} is flushed after the marker got its name`).toBe(true)
   }
 })
+
+test('the files of a tree are durable before its marker begins to be written', async ({ skip }) => {
+  skip(skipReason !== undefined, skipReason)
+  await using folder = await temporaryFolder()
+  const source = path.join(folder.path, 'source')
+  const target = path.join(folder.path, 'target')
+  const trace = path.join(folder.path, 'trace')
+  writeManyFiles(source, { count: 20, perDirectory: 10, sizeBytes: () => 1000 })
+  writeSampleFile(path.join(source, 'large.bin'), 5 * 2 ** 20)
+
+  const under = ['strace', '-f', '-y', '-o', trace, '-s', '200', '-e', 'trace=pwrite64,pwritev,fchown,fchmod,utimensat,rename,syncfs']
+  const args = ['backup', source, '--to', target, '--job-id', 'order', '--format', 'raw_tree_v1', '--data-dir', path.join(folder.path, 'data')]
+  const runDirectory = path.join(target, artifactOf(await bastion([...args, '--snapshot', 'off', '--json'], { under })))
+  const calls = readTrace(trace).filter((call) => call.succeeded)
+
+  const inTree = calls.filter((call) => pathsOf(call).some((name) => name.startsWith(`${runDirectory}/data/`)))
+  expect(inTree.filter(({ name }) => name.startsWith('pwrite')).length).toBeGreaterThan(20)
+  const marker = calls.find((call) => pathsOf(call)[0]?.includes(`/.${objectNames.complete}.`) === true)!
+  const lastInTree = Math.max(...inTree.map((call) => call.endedAt))
+  expect(
+    calls.some(({ name, startedAt, endedAt }) => name === 'syncfs' && startedAt > lastInTree && endedAt < marker.startedAt),
+    'syncfs comes between the last change of the tree and the first of the marker',
+  ).toBe(true)
+})

@@ -1,6 +1,7 @@
 import { readdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { formatSchema } from '../../src/core/artifact.ts'
 import { bastion, errorCodeOf, runBastion } from '../support/bastion-process.ts'
 import { filesBelow } from '../support/look-at-process.ts'
 import { writeSampleFile } from '../support/sample-files.ts'
@@ -11,27 +12,31 @@ const mebibyte = 2 ** 20
 const skipReason = await whyNoTmpfs()
 
 describe('a disk that is full', () => {
-  test('under the target ends a backup with target_full, takes the run back, and does for a smaller one', async ({ skip }) => {
-    skip(skipReason !== undefined, skipReason)
-    await using folder = await temporaryFolder()
-    const source = path.join(folder.path, 'large.bin')
-    writeSampleFile(source, 24 * mebibyte)
-    await using disk = await mountTmpfs(path.join(folder.path, 'disk'), 16 * mebibyte)
-    const target = path.join(disk.path, 'backups')
-    const args = ['--to', target, '--job-id', 'full', '--part-size', '4', '--snapshot', 'off', '--data-dir', path.join(folder.path, 'data'), '--json']
+  test.for(formatSchema.options)(
+    'under the target ends a backup as %s with target_full, takes the run back, and does for a smaller one',
+    async (format, { skip }) => {
+      skip(skipReason !== undefined, skipReason)
+      await using folder = await temporaryFolder()
+      const source = path.join(folder.path, 'large.bin')
+      writeSampleFile(source, 24 * mebibyte)
+      await using disk = await mountTmpfs(path.join(folder.path, 'disk'), 16 * mebibyte)
+      const target = path.join(disk.path, 'backups')
+      const own = ['--job-id', 'full', '--data-dir', path.join(folder.path, 'data'), '--json']
+      const args = ['--to', target, '--format', format, '--part-size', '4', '--snapshot', 'off', ...own]
 
-    const end = await runBastion(['backup', source, ...args])
-    expect(end.code).toBe(1)
-    expect(errorCodeOf(end)).toBe('target_full')
-    expect((await filesBelow(disk.path)).map((file) => path.basename(file))).toEqual(['bastion-target.json'])
-    expect(await readdir(path.join(folder.path, 'data', 'runs'))).toEqual([])
-    expect((await bastion(['list', target, '--json'])).stdout).toBe('')
+      const end = await runBastion(['backup', source, ...args])
+      expect(end.code).toBe(1)
+      expect(errorCodeOf(end)).toBe('target_full')
+      expect((await filesBelow(disk.path)).map((file) => path.basename(file))).toEqual(['bastion-target.json'])
+      expect(await readdir(path.join(folder.path, 'data', 'runs'))).toEqual([])
+      expect((await bastion(['list', target, '--json'])).stdout).toBe('')
 
-    await rm(source)
-    writeSampleFile(source, 8 * mebibyte)
-    await bastion(['backup', source, ...args])
-    await bastion(['verify', `${target}/full@latest`])
-  })
+      await rm(source)
+      writeSampleFile(source, 8 * mebibyte)
+      await bastion(['backup', source, ...args])
+      await bastion(['verify', `${target}/full@latest`])
+    },
+  )
 
   test('under the target to its last byte leaves nothing of a run that cannot even begin', async ({ skip }) => {
     skip(skipReason !== undefined, skipReason)

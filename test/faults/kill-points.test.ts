@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { type Format, formatSchema } from '../../src/core/artifact.ts'
 import { hasCode } from '../../src/core/errors.ts'
 import { listArtifacts } from '../../src/engine/list.ts'
 import { createLocalDirTarget } from '../../src/engine/targets/local-dir/local-dir-target.ts'
@@ -16,30 +17,33 @@ const jobId = 'kill-points'
 
 /** The calls that change what a disk holds, or wait for it. One thread makes them all, so the nth of one run is the nth of the next. */
 const calls = ['mkdir', 'link', 'unlink', 'rename', 'fdatasync', 'fsync', 'syncfs'] as const
+/** A tree's files get their bytes, times and names without a call of the others. */
+const treeCalls = [...calls, 'pwrite64', 'utimensat'] as const
 const env = { UV_THREADPOOL_SIZE: '1' }
 
 /** The short form takes every so many of these. */
-const steps: Partial<Record<(typeof calls)[number], number>> = { mkdir: 4, fdatasync: 4, fsync: 4 }
+const steps: Partial<Record<(typeof treeCalls)[number], number>> = { mkdir: 4, fdatasync: 4, fsync: 4, pwrite64: 8, utimensat: 8 }
 
-describe.skipIf(skipReason !== undefined)(
-  `a backup killed just before any call that changes the disk${skipReason === undefined ? '' : `: ${skipReason}`}`,
-  () => {
+describe.skipIf(skipReason !== undefined).each(formatSchema.options)(
+  `a backup as %s killed just before any call that changes the disk${skipReason === undefined ? '' : `: ${skipReason}`}`,
+  (format) => {
+    const traced = format === 'raw_tree_v1' ? treeCalls : calls
     let counts: Map<string, number>
 
     beforeAll(async () => {
-      await using place = await prepare()
+      await using place = await prepare(format)
       const trace = path.join(place.folder, 'trace')
-      const { code, stderr } = await startBastion(place.args, { env, under: ['strace', '-f', '-y', '-o', trace, '-e', `trace=${calls.join()}`] })
+      const { code, stderr } = await startBastion(place.args, { env, under: ['strace', '-f', '-y', '-o', trace, '-e', `trace=${traced.join()}`] })
         .ended
       expect(code, stderr).toBe(0)
       counts = new Map()
       for (const { name } of readTrace(trace)) counts.set(name, (counts.get(name) ?? 0) + 1)
     })
 
-    test.for(calls)('leaves no artifact or a whole one: %s', async (call) => {
+    test.for(traced)('leaves no artifact or a whole one: %s', async (call) => {
       const count = counts.get(call) ?? 0
       expect(count).toBeGreaterThan(0)
-      await using place = await prepare()
+      await using place = await prepare(format)
       const target = createLocalDirTarget({ path: path.join(place.folder, 'target') })
       const found = { none: 0, whole: 0 }
       for (let nth = 1; nth <= count; nth += scale(steps[call] ?? 1, 1)) {
@@ -78,7 +82,7 @@ describe.skipIf(skipReason !== undefined)(
   },
 )
 
-async function prepare(): Promise<AsyncDisposable & { folder: string; args: string[] }> {
+async function prepare(format: Format): Promise<AsyncDisposable & { folder: string; args: string[] }> {
   const folder = await temporaryFolder()
   const source = path.join(folder.path, 'source')
   writeManyFiles(source, { count: 5, perDirectory: 5, sizeBytes: () => 1000 })
@@ -91,6 +95,8 @@ async function prepare(): Promise<AsyncDisposable & { folder: string; args: stri
     target,
     '--job-id',
     jobId,
+    '--format',
+    format,
     '--part-size',
     '1',
     '--snapshot',

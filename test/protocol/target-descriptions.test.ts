@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { openTarget } from '../../src/engine/targets/registry.ts'
+import { createRetries } from '../../src/engine/targets/retries.ts'
 import { configSchema, redactConfig, summarizeOptions } from '../../src/protocol/driver-description.ts'
 import {
   targetCapabilities,
@@ -10,8 +11,21 @@ import {
   type TargetKind,
 } from '../../src/protocol/target-descriptions.ts'
 
+const clock = { now: () => 0 }
+
 const samples: { [Kind in TargetKind]: TargetConfig & { type: Kind } } = {
   local_dir: { type: 'local_dir', path: '/backups' },
+  webdav: { type: 'webdav', base_url: 'https://dav.example.org/backups', username: 'backup', password: 'secret', timeout_s: 60 },
+  sftp: { type: 'sftp', host: 'backup.example.org', port: 22, username: 'bastion', path: 'backups', password: 'hunter2', timeout_s: 60 },
+  s3: {
+    type: 's3',
+    bucket: 'backups',
+    prefix: 'servers/db1',
+    endpoint: 'https://s3.example.org',
+    region: 'eu-central-1',
+    path_style: true,
+    timeout_s: 60,
+  },
   memory: { type: 'memory' },
 }
 
@@ -25,8 +39,10 @@ describe.each(Object.values(targetDescriptions))('$kind', (description) => {
   })
 
   test('promises exactly what the open target can do', async () => {
-    const target = await openTarget(samples[description.kind], { clock: { now: () => 0 } })
-    const features = Object.keys(target.features).map((name) =>
+    const target = await openTarget(samples[description.kind], { clock, retries: createRetries({ clock, sleep: async () => {}, random: () => 0 }) })
+    // Which names it can hold is a matter of degree.
+    const { names: _names, ...yesOrNo } = target.features
+    const features = Object.keys(yesOrNo).map((name) =>
       name === 'localRoot' ? 'on_this_machine' : name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
     )
     expect(features.toSorted()).toEqual([...description.capabilities].toSorted())
@@ -43,6 +59,13 @@ describe.each(Object.values(targetDescriptions))('$kind', (description) => {
 test.each(['backups', '', 'C:\\x', '/nu\0l'])('a folder named %j is refused before anything is opened', (path) => {
   expect(targetConfigSchema.safeParse({ type: 'local_dir', path }).success).toBe(false)
 })
+
+test.each(['ftp://host/dir', 'host/dir', 'https://me:secret@host/dir', 'https://host/dir?x', 'https://host/#x', 'https://'])(
+  'a WebDAV address %j is refused before anything is opened',
+  (baseUrl) => {
+    expect(targetConfigSchema.safeParse({ type: 'webdav', base_url: baseUrl }).success).toBe(false)
+  },
+)
 
 describe('from a description', () => {
   const description = {

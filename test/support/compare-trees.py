@@ -3,11 +3,13 @@
 
 It shares nothing with the program it judges: another language, lstat and dir_fd only, every level opened from the
 one above it, so that no path is too long and no link is followed. Compared are kind, content (SHA-256), permission
-bits, uid, gid, mtime in nanoseconds, the target of symbolic links, device numbers, and which names are one file.
+bits, uid, gid, mtime in nanoseconds, the target of symbolic links, device numbers, extended attributes, where a file has
+holes, and which names are one file.
 The two roots themselves are compared as well.
 """
 
 import argparse
+import errno
 import hashlib
 import os
 import stat
@@ -40,8 +42,32 @@ def content_of(name, dir_fd):
 
 def xattrs_of(name, dir_fd):
     path = b"/proc/self/fd/%d/" % dir_fd + name
-    names = os.listxattr(path, follow_symlinks=False)
-    return {key: os.getxattr(path, key, follow_symlinks=False).hex() for key in sorted(names)}
+    found = {}
+    for key in sorted(os.listxattr(path, follow_symlinks=False)):
+        try:
+            found[key] = os.getxattr(path, key, follow_symlinks=False).hex()
+        except PermissionError:
+            found[key] = "not readable"
+    return found
+
+
+def data_segments_of(name, dir_fd, size):
+    segments = []
+    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=dir_fd)
+    try:
+        at = 0
+        while at < size:
+            try:
+                start = os.lseek(fd, at, os.SEEK_DATA)
+            except OSError as error:
+                if error.errno != errno.ENXIO:
+                    raise
+                break
+            at = os.lseek(fd, start, os.SEEK_HOLE)
+            segments.append((start, at))
+        return segments
+    finally:
+        os.close(fd)
 
 
 def describe(name, dir_fd, options):
@@ -56,12 +82,14 @@ def describe(name, dir_fd, options):
             facts["sha256"] = content_of(name, dir_fd)
         except PermissionError:
             facts["sha256"] = "not readable"
+        else:
+            if info.st_blocks * 512 < info.st_size:
+                facts["data"] = data_segments_of(name, dir_fd, info.st_size)
     elif kind == "symlink":
         facts["target"] = os.readlink(name, dir_fd=dir_fd)
     elif kind.endswith("device"):
         facts["rdev"] = (os.major(info.st_rdev), os.minor(info.st_rdev))
-    if options.xattrs:
-        facts["xattrs"] = xattrs_of(name, dir_fd)
+    facts["xattrs"] = xattrs_of(name, dir_fd)
     return facts, info
 
 
@@ -105,7 +133,6 @@ def main():
     parser.add_argument("right")
     parser.add_argument("--ignore", action="append", default=[], help="a fact that may differ, such as uid; repeatable")
     parser.add_argument("--ignore-of-dirs", action="append", default=[], help="a fact of directories that may differ")
-    parser.add_argument("--xattrs", action="store_true", help="extended attributes too")
     options = parser.parse_args()
     sys.setrecursionlimit(10_000)
 

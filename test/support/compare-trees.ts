@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 /** A fact the comparer knows, as its lines name it. */
-export type TreeFact = 'mode' | 'uid' | 'gid' | 'mtime_ns' | 'one file with'
+export type TreeFact = 'mode' | 'uid' | 'gid' | 'mtime_ns' | 'xattrs' | 'data' | 'one file with'
 
 export interface CompareOptions {
   /** facts that may differ */

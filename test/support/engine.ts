@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { Blake3Hasher } from '@napi-rs/blake-hash'
 import { type CompleteMarker, objectNames, runPrefix, type RunMarker } from '../../src/core/artifact.ts'
@@ -10,6 +10,7 @@ import { type Manifest, manifestSchema } from '../../src/core/manifest.ts'
 import { type PipelineSpec, pipelineSpecSchema } from '../../src/core/pipeline-spec.ts'
 import type { Progress, RunEvent } from '../../src/core/run-event.ts'
 import { backup, type BackupOutcome } from '../../src/engine/backup.ts'
+import { encodeSparseMap } from '../../src/engine/formats/archive-v1/tar-header.ts'
 import { writeArchive } from '../../src/engine/pipeline/write-archive.ts'
 import { restoreNotes } from '../../src/engine/formats/archive-v1/restore-notes.ts'
 import type { IndexedEntry } from '../../src/engine/formats/entries-index-reader.ts'
@@ -18,12 +19,14 @@ import type { PackReport } from '../../src/engine/pipeline/source-packer.ts'
 import { createProgressMeter } from '../../src/engine/progress-meter.ts'
 import { restore, type RestoreReport, type RestoreRequest } from '../../src/engine/restore.ts'
 import { selectEntries } from '../../src/engine/selection.ts'
+import type { SnapshotServices } from '../../src/engine/snapshots/snapshot-services.ts'
 import { prepareFilesystemSource } from '../../src/engine/sources/filesystem/filesystem-source.ts'
 import type { PreparedSource } from '../../src/engine/sources/source.ts'
 import { storeJson } from '../../src/engine/store-object.ts'
 import type { Target } from '../../src/engine/targets/target.ts'
 import { verify, type VerifyLevel, type VerifyReport } from '../../src/engine/verify.ts'
 import type { BytePath } from '../../src/lib/byte-path.ts'
+import { createHoleFinder } from '../../src/lib/posix-holes.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 const clock = { now: () => Date.now() }
@@ -36,6 +39,9 @@ export interface BackupOptions {
   spec?: Partial<FilesystemSource>
   pipeline?: Partial<PipelineSpec>
   ownDirectories?: readonly string[]
+  snapshots?: SnapshotServices
+  /** where the run has its own directory; absent: where temporary files go */
+  dataDirectory?: string
   signal?: AbortSignal
   onEvent?: (event: RunEvent) => void
 }
@@ -52,7 +58,7 @@ export const smallPipeline = { frame_bytes: 64 * 1024, part_size_bytes: 1024 * 1
 
 /** A backup in this process with the smallest frames and parts, reading live. @throws what `backup` throws */
 export async function runBackup(options: BackupOptions): Promise<BackupRun> {
-  await using runDirectory = await temporaryFolder()
+  await using runDirectory = await temporaryFolder(options.dataDirectory)
   const ref = newRef()
   const events: RunEvent[] = []
   const outcome = await backup(
@@ -78,6 +84,7 @@ export async function runBackup(options: BackupOptions): Promise<BackupRun> {
       producer: 'bastion/test',
       runDirectory: runDirectory.path,
       ownDirectories: options.ownDirectories ?? [],
+      ...(options.snapshots === undefined ? {} : { snapshots: options.snapshots }),
       emit: (event) => {
         events.push(event)
         options.onEvent?.(event)
@@ -246,7 +253,8 @@ export function disturbedTarget(inner: Target, onChunk: (chunkNumber: number) =>
   }
   return {
     ...inner,
-    put: (key, body, options) => inner.put(key, key.includes('/payload.part') && !(body instanceof Uint8Array) ? watched(body) : body, options),
+    put: (key, body, options) =>
+      inner.put(key, /\/(payload\.part|data\/)/.test(key) && !(body instanceof Uint8Array) ? watched(body) : body, options),
   }
 }
 
@@ -274,7 +282,11 @@ export async function objectOf(target: Target, key: string): Promise<Buffer> {
 export async function exportRun({ target, ref }: StoredRun, folder: string): Promise<string> {
   mkdirSync(folder, { recursive: true })
   const prefix = runPrefix(ref.jobId, ref.runId)
-  for (const [key, bytes] of await objectsOf(target, prefix)) writeFileSync(path.join(folder, key.slice(prefix.length + 1)), bytes)
+  for (const [key, bytes] of await objectsOf(target, prefix)) {
+    const file = path.join(folder, key.slice(prefix.length + 1))
+    mkdirSync(path.dirname(file), { recursive: true })
+    writeFileSync(file, bytes)
+  }
   return folder
 }
 
@@ -297,6 +309,25 @@ export function stockRestore(folder: string, into: string, options: { identity?:
   runStock(command.replaceAll('BACKUP', '"$BACKUP"').replaceAll('key.txt', '"$KEY"'), { cwd: into, env: { BACKUP: folder, KEY: keyFile } })
 }
 
+/** The same of a raw tree: the copy, and then what its RESTORE.md says a copy does not bring. */
+export function stockRestoreTree(folder: string, into: string): void {
+  stockRestore(folder, into)
+  completeTree(folder, into)
+}
+
+/** The second command of a raw tree's RESTORE.md, which brings everything where nothing was copied before. */
+export function completeTree(folder: string, into: string): void {
+  mkdirSync(into, { recursive: true })
+  const notes = readFileSync(path.join(folder, objectNames.restoreNotes), 'utf8')
+  const command = /## What a copy does not bring[^]*?```\n([^]*?)\n```/.exec(notes)?.[1]
+  if (command === undefined) throw new Error('RESTORE.md has no command for what a copy does not bring')
+  // The Python of the system: every user may run it.
+  runStock(command.replaceAll('BACKUP/', '"$BACKUP"/').replace('BACKUP=BACKUP', 'BACKUP="$BACKUP"').replace('python3', '/usr/bin/python3'), {
+    cwd: into,
+    env: { BACKUP: folder },
+  })
+}
+
 /** Runs a line of shell, every command of its pipes counted. @throws Error with what it said when it fails or complains */
 export function runStock(command: string, options: { cwd: string; env?: Record<string, string> }): string {
   const { status, stdout, stderr } = spawnSync('bash', ['-c', `set -o pipefail; ${command}`], {
@@ -312,6 +343,16 @@ export function runStock(command: string, options: { cwd: string; env?: Record<s
 
 export function blake3Of(bytes: Uint8Array): string {
   return new Blake3Hasher().update(bytes).digest('hex')
+}
+
+/** The hash the index has of a file: of its bytes, or of its map and its data where it was stored without its holes. */
+export function storedHashOf(file: string, isSparse: boolean): string {
+  const bytes = readFileSync(file)
+  if (!isSparse) return blake3Of(bytes)
+  const fd = openSync(file, 'r')
+  const map = createHoleFinder()?.find(fd, bytes.length, 1000) ?? []
+  closeSync(fd)
+  return blake3Of(Buffer.concat([encodeSparseMap(map, bytes.length), ...map.map(([offset, length]) => bytes.subarray(offset, offset + length))]))
 }
 
 /** Where a source path stands below a directory it was restored into. */

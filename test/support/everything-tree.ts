@@ -1,4 +1,5 @@
 import { type BytePath, toBytePath } from '../../src/lib/byte-path.ts'
+import { sampleBytes } from './age-samples.ts'
 import { smallPipeline } from './engine.ts'
 import { longAgoNs, type SourceTree, sourceTree } from './source-tree.ts'
 
@@ -101,7 +102,69 @@ export function everythingTree(root: string, options: { asRoot: boolean }): Sour
     tree.fifo(`times/fifo ${mtimeNs}`, { mtimeNs })
   }
 
+  const mebibyte = 2 ** 20
+  tree.sparse('sparse/only a hole', 3 * mebibyte, [])
+  tree.sparse('sparse/begins with a hole', 40_000, [[32_768, 7232]])
+  tree.sparse('sparse/ends with one', 400_000, [[0, 5000]])
+  tree.sparse(
+    'sparse/many',
+    8 * mebibyte,
+    Array.from({ length: 200 }, (_, i) => [i * 40_960, 100 + i * 10] as const),
+  )
+  tree.sparse('sparse/larger than a frame', 64 * mebibyte, [
+    [mebibyte, 300_000],
+    [30 * mebibyte, 500_000],
+    [64 * mebibyte - 5, 5],
+  ])
+  tree.sparse('sparse/two names', 100_000, [[65_536, 1]]).link('sparse/the other', 'sparse/two names')
+
+  const noise = sampleBytes(3000)
+  tree.file('xattrs/file', 'x', {
+    xattrs: [
+      ['user.a', Buffer.from('1')],
+      ['user.empty', Buffer.alloc(0)],
+      ['user.=%25 ñ', noise.subarray(0, 256)],
+    ],
+  })
+  tree.file('xattrs/large value', 'x', { xattrs: [['user.large', noise]] })
+  tree.file('xattrs/of a large file', 300_000, { xattrs: [['user.line', Buffer.from('two\nlines\0')]] })
+  tree.sparse('xattrs/of a sparse file', mebibyte, [[500_000, 10]], { xattrs: [['user.sparse', Buffer.from('y')]] })
+  tree.dir('xattrs/dir', { xattrs: [['user.dir', noise.subarray(0, 64)]] }).file('xattrs/dir/below', 'z')
+  tree.file('xattrs/two names', 'x', { xattrs: [['user.shared', Buffer.from('1')]] }).link('xattrs/z the other', 'xattrs/two names')
+  tree.file('acls/file', 'x', {
+    mode: 0o640,
+    xattrs: [
+      [
+        'system.posix_acl_access',
+        posixAcl([
+          [2, 7, 12_345],
+          [8, 4, 54_321],
+        ]),
+      ],
+    ],
+  })
+  tree.dir('acls/dir', {
+    mode: 0o750,
+    xattrs: [
+      ['system.posix_acl_access', posixAcl([[2, 5, 1]])],
+      ['system.posix_acl_default', posixAcl([[8, 6, 2]])],
+    ],
+  })
+
   if (options.asRoot) {
+    const capability = Buffer.from('0100000200200000000000000000000000000000', 'hex')
+    tree.file('xattrs/capability', 'x', {
+      mode: 0o755,
+      uid: 7,
+      xattrs: [
+        ['security.capability', capability],
+        ['trusted.t', Buffer.from('t')],
+      ],
+    })
+    tree.symlink('xattrs/of a link', 'nowhere', { xattrs: [['trusted.link', Buffer.from('l')]] })
+    tree.fifo('xattrs/fifo', { mode: 0o622, xattrs: [['trusted.fifo', Buffer.from('f')]] })
+    tree.device('devices/null', { type: 'char', major: 1, minor: 3 }, { mode: 0o666 })
+    tree.device('devices/far', { type: 'block', major: 259, minor: 70_000 }, { mode: 0o660, gid: 6 })
     tree.file('modes/file 0', 'nobody may read this', { mode: 0 }).dir('modes/dir 0', { mode: 0 }).file('modes/dir 0/content', 'z')
     for (const [i, [uid, gid]] of [
       [1, 2],
@@ -117,6 +180,26 @@ export function everythingTree(root: string, options: { asRoot: boolean }): Sour
     }
   }
   return tree.finish()
+}
+
+/** `struct posix_acl_xattr_header` and its entries (linux/posix_acl_xattr.h). @param named [ACL_USER 2 or ACL_GROUP 8, permissions, id], ascending */
+function posixAcl(named: readonly (readonly [tag: number, permissions: number, id: number])[]): Buffer {
+  const anyone = 0xffff_ffff
+  const [user, group, mask, other] = [
+    [1, 6, anyone],
+    [4, 4, anyone],
+    [16, 6, anyone],
+    [32, 0, anyone],
+  ] as const
+  const entries = [user, ...named.filter(([tag]) => tag === 2), group, ...named.filter(([tag]) => tag === 8), mask, other]
+  const bytes = Buffer.alloc(4 + 8 * entries.length)
+  bytes.writeUInt32LE(2)
+  for (const [i, [tag, permissions, id]] of entries.entries()) {
+    bytes.writeUInt16LE(tag, 4 + 8 * i)
+    bytes.writeUInt16LE(permissions, 6 + 8 * i)
+    bytes.writeUInt32LE(id, 8 + 8 * i)
+  }
+  return bytes
 }
 
 /** A path below `folder` whose whole stored path, from the root of the filesystem on, has `length` bytes; shorter than asked for where the root is longer. */

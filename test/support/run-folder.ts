@@ -3,6 +3,7 @@ import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import { endServersIn } from './servers/shared-server.ts'
 
 const exec = promisify(execFile)
 const prefix = 'bastion-test-'
@@ -27,7 +28,7 @@ export async function openRunFolder(): Promise<{ path: string; remove(): Promise
   }
 }
 
-/** Removes the folders of runs that are no more, with the mounts and loop devices that lie in them. */
+/** Removes the folders of runs that are no more, with the servers, mounts and loop devices that lie in them. */
 export async function reapRunFolders(parent: string): Promise<void> {
   for (const name of await readdir(parent)) {
     const pid = /^bastion-test-(\d+)-[A-Za-z0-9]{6}$/.exec(name)?.[1]
@@ -36,6 +37,7 @@ export async function reapRunFolders(parent: string): Promise<void> {
 }
 
 async function removeRunFolder(folder: string): Promise<void> {
+  await endServersIn(folder)
   for (const mountPoint of await mountPointsIn(folder)) await exec('umount', [mountPoint])
   for (const device of await loopDevicesOn(folder)) await exec('losetup', ['-d', device])
   await rm(folder, { recursive: true, force: true }).catch(async () => {

@@ -20,6 +20,8 @@ export interface SystemCall {
   startedAt: number
   endedAt: number
   succeeded: boolean
+  /** what it returned; for a read how many bytes */
+  result: number
 }
 
 /** The calls in a trace written by `strace -f -y -o FILE`, in the order they began; those a signal ended are left out. */
@@ -32,13 +34,21 @@ export function readTrace(file: string): SystemCall[] {
     const unfinished = /^(\w+)\((.*) <unfinished \.\.\.>$/.exec(rest)
     const resumed = /^<\.\.\. \w+ resumed>(.*)\)\s+= (-?\d+)/.exec(rest)
     if (unfinished !== null) {
-      begun.set(pid, { name: unfinished[1]!, args: unfinished[2]!, startedAt: line, endedAt: Infinity, succeeded: false })
+      begun.set(pid, { name: unfinished[1]!, args: unfinished[2]!, startedAt: line, endedAt: Infinity, succeeded: false, result: -1 })
     } else if (resumed !== null) {
       const call = begun.get(pid)
       begun.delete(pid)
-      if (call !== undefined) calls.push({ ...call, args: call.args + resumed[1]!, endedAt: line, succeeded: !resumed[2]!.startsWith('-') })
+      if (call !== undefined)
+        calls.push({ ...call, args: call.args + resumed[1]!, endedAt: line, succeeded: !resumed[2]!.startsWith('-'), result: Number(resumed[2]) })
     } else if (whole !== null) {
-      calls.push({ name: whole[1]!, args: whole[2]!, startedAt: line, endedAt: line, succeeded: !whole[3]!.startsWith('-') })
+      calls.push({
+        name: whole[1]!,
+        args: whole[2]!,
+        startedAt: line,
+        endedAt: line,
+        succeeded: !whole[3]!.startsWith('-'),
+        result: Number(whole[3]),
+      })
     }
   }
   return calls.toSorted((a, b) => a.startedAt - b.startedAt)

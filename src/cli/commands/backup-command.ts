@@ -1,23 +1,27 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { blake3 } from '@napi-rs/blake-hash'
 import type { Command } from 'commander'
 import type { z } from 'zod'
+import { type DataPath, planDataPath } from '../../core/data-path.ts'
 import { BastionError } from '../../core/errors.ts'
 import { filesystemSourceSchema } from '../../core/filesystem-source.ts'
 import { jobIdSchema, uuidv7 } from '../../core/ids.ts'
 import { mebibyte, pipelineSpecSchema } from '../../core/pipeline-spec.ts'
 import type { RunEvent } from '../../core/run-event.ts'
-import { backup, type BackupOutcome } from '../../engine/backup.ts'
+import { backup, type BackupOutcome, placeFacts } from '../../engine/backup.ts'
 import { artifactName } from '../../engine/list.ts'
+import { runSnapshotsName } from '../../engine/snapshots/holder-directory.ts'
+import { redactTarget } from '../../engine/targets/target-url.ts'
 import { targetArgument } from '../arguments.ts'
 import { type CliContext, dataDirectory } from '../cli-context.ts'
 import { printableText } from '../entry-text.ts'
 import { type ExitCode, exitCodes } from '../exit-code.ts'
 import { openKnownTargets } from '../known-targets.ts'
 import { createProgressLine, formatBytes, formatDuration } from '../progress-line.ts'
+import { reapBeforeRun, snapshotServices } from '../snapshot-services.ts'
 import { systemClock } from '../system-clock.ts'
 import { producer } from '../version.ts'
 import { collect, type RunCommand } from './command.ts'
@@ -31,13 +35,16 @@ interface BackupOptions {
   level: string
   partSize: string
   symlinks: string
-  hardlinks: string
+  hardlinks?: string
   errorPolicy: string
   consistency: string
   consistencyThreshold: string
   oneFileSystem?: true
   snapshot: string
+  snapshotProvider?: string
+  snapshotRoot: string[]
   limit?: string
+  explain?: true
   jobId?: string
   jobName?: string
   newTarget?: true
@@ -54,17 +61,20 @@ export function addBackupCommand(program: Command, run: RunCommand): void {
     .option('--encrypt-to <recipient>', 'age recipient (age1…) that can open the backup; repeatable', collect, [])
     .option('--exclude <pattern>', 'leave out what matches, as in .gitignore; repeatable', collect, [])
     .option('--include <pattern>', 'take only what matches; repeatable', collect, [])
-    .option('--format <format>', 'archive_v1', 'archive_v1')
+    .option('--format <format>', 'archive_v1 (tar, compressed) or raw_tree_v1 (files as they are)', 'archive_v1')
     .option('--level <n>', 'zstd level, 1 to 19', '3')
     .option('--part-size <mib>', 'size of a part in MiB, 1 to 256', '32')
     .option('--limit <mib>', 'write at most so many MiB a second')
     .option('--symlinks <policy>', 'keep, follow or skip', 'keep')
-    .option('--hardlinks <policy>', 'keep or copy', 'keep')
+    .option('--hardlinks <policy>', 'keep or copy (default: keep, if names of one file can be opened without Bastion then)')
     .option('--error-policy <policy>', 'unreadable files: fail_fast, skip_fail or skip_ok', 'skip_ok')
     .option('--consistency <policy>', 'files that changed while read: warn, fail or ignore', 'warn')
     .option('--consistency-threshold <n>', 'with "fail": how many may change', '0')
     .option('--one-file-system', 'do not go into other mounts')
     .option('--snapshot <mode>', 'source snapshot: auto, off or required', 'auto')
+    .option('--explain', 'say how the data would travel, and why, and do nothing')
+    .option('--snapshot-provider <provider>', 'by this provider only (bastion doctor lists them)')
+    .option('--snapshot-root <dir>', 'allow source snapshots of what is here; repeatable', collect, [])
     .option('--job-id <id>', 'the job these backups belong to (default: from host and sources)')
     .option('--job-name <name>', 'its name for people')
     .option('--new-target', 'accept that another target, or an empty one, is at a place used before')
@@ -81,12 +91,13 @@ async function backupCommand(sources: string[], options: BackupOptions, context:
     include: options.include,
     exclude: options.exclude,
     symlink_policy: options.symlinks,
-    hardlink_policy: options.hardlinks,
+    ...(options.hardlinks === undefined ? {} : { hardlink_policy: options.hardlinks }),
     error_policy: options.errorPolicy,
     one_file_system: options.oneFileSystem ?? false,
     // Counting first is for people who watch.
     pre_scan: context.terminalColumns() !== null && options.json !== true,
     snapshot_mode: options.snapshot,
+    ...(options.snapshotProvider === undefined ? {} : { snapshot_provider: options.snapshotProvider }),
     consistency_policy: options.consistency,
     consistency_fail_threshold: Number(options.consistencyThreshold),
   })
@@ -102,12 +113,15 @@ async function backupCommand(sources: string[], options: BackupOptions, context:
   const runId = uuidv7(systemClock.now(), randomBytes(10))
   const runDirectory = join(dataDir, 'runs', runId)
   const known = openKnownTargets(dataDir)
+  const snapshots = snapshotServices(context, { dataDir, roots: options.snapshotRoot })
   await using target = await targetArgument(options.to, context, pipeline.bandwidth_limit)
+  if (options.explain === true) return await explain(planDataPath(source, pipeline, placeFacts(target)), options, context)
   const expected = options.newTarget === true ? undefined : known.idOf(target.label)
   const startedMs = systemClock.now()
 
   makeRunDirectory(runDirectory)
   try {
+    await reapBeforeRun(snapshots, context)
     using line = createProgressLine(context)
     const outcome = await backup(
       {
@@ -127,13 +141,14 @@ async function backupCommand(sources: string[], options: BackupOptions, context:
         producer,
         runDirectory,
         ownDirectories: [dataDir],
+        snapshots,
         emit: (event) => tell(event, options, context),
         onProgress: (progress) => line.show(progress),
       },
     )
     line[Symbol.dispose]()
     known.remember(target.label, outcome.targetId)
-    const name = `${options.to.replace(/\/$/, '')}/${artifactName({ jobId, runId })}`
+    const name = `${redactTarget(options.to).replace(/\/$/, '')}/${artifactName({ jobId, runId })}`
     if (options.json === true) {
       const { status, manifest, issues, summary } = outcome
       await context.out(
@@ -145,8 +160,20 @@ async function backupCommand(sources: string[], options: BackupOptions, context:
     }
     return outcome.status === 'warning' ? exitCodes.warnings : exitCodes.ok
   } finally {
-    rmSync(runDirectory, { recursive: true, force: true })
+    removeRunDirectory(runDirectory)
   }
+}
+
+async function explain(dataPath: DataPath, options: BackupOptions, context: CliContext): Promise<ExitCode> {
+  if (options.json === true) await context.out(`${JSON.stringify(dataPath)}\n`)
+  else for (const { what, choice, why } of dataPath.decisions) await context.out(printableText(`${what}: ${choice} (${why})`) + '\n')
+  return exitCodes.ok
+}
+
+/** A snapshot that could not be removed may stand in it: that one is the reaper's. */
+function removeRunDirectory(path: string): void {
+  if (existsSync(join(path, runSnapshotsName))) return
+  rmSync(path, { recursive: true, force: true })
 }
 
 /** @throws invalid_spec */

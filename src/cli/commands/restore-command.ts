@@ -64,6 +64,13 @@ async function restoreCommand(name: string, options: RestoreOptions, context: Cl
   return report.conflicts.total > 0 ? exitCodes.warnings : exitCodes.ok
 }
 
+const metadataNotes = [
+  ['owner', 'owner'],
+  ['mode', 'mode'],
+  ['mtime', 'mtime'],
+  ['xattrs', 'extended attributes'],
+] as const
+
 function problems(report: RestoreReport): string[] {
   return [...report.conflicts.sample, ...report.failed.sample, ...report.damaged.sample]
 }
@@ -75,7 +82,7 @@ function reportText(report: RestoreReport): string {
   if (report.renamed > 0) lines.push(`${report.renamed} restored under another name: theirs was taken`)
   if (report.not_restorable > 0) lines.push(`${report.not_restorable} sockets are not restored: their programs make them`)
   if (!metadata.owners_restored) lines.push('owners are not restored: that needs root')
-  for (const what of ['owner', 'mode', 'mtime'] as const) if (metadata[what] > 0) lines.push(`${metadata[what]} entries without their ${what}`)
+  for (const [what, text] of metadataNotes) if (metadata[what] > 0) lines.push(`${metadata[what]} entries without their ${text}`)
   if (report.conflicts.total > 0) lines.push(`${report.conflicts.total} left as they are, something else is in their way:`)
   if (report.failed.total > 0) lines.push(`${report.failed.total} failed`)
   if (report.damaged.total > 0) lines.push(`${report.damaged.total} damaged in the artifact and not restored`)

@@ -124,7 +124,8 @@ export async function openEntriesIndex(reader: RangeReader, limits: { count: num
           const { entries } = note(frame)
           lineCount += frame.lineCount
           if (isWhole && lineCount > limits.count) throw damagedIndex(`it has more than ${limits.count} entries`)
-          if (isWhole) contentBytes = entries.reduce((sum, { size = 0 }) => sum + size, contentBytes)
+          // A hole takes nothing, however large it is.
+          if (isWhole) contentBytes = entries.reduce((sum, { size = 0, sparse }) => (sparse === true ? sum : sum + size), contentBytes)
           if (contentBytes > maxContentBytes) throw damagedIndex(`its files have more than ${maxContentBytes} bytes`)
           const wanted = entries.slice(lowerBound(entries, start), end === null ? entries.length : lowerBound(entries, end))
           if (wanted.length > 0) yield reverse ? wanted.reverse() : wanted

@@ -8,7 +8,7 @@ import { createFrameSpill } from './frame-spill.ts'
 
 /** Builds an entries index while the payload is packed. Memory is bounded, whatever the number of entries. */
 export interface IndexWriter extends AsyncDisposable {
-  /** Lines added; once `finish` was read to its end, lines stored. */
+  /** Lines added; once what `finish` gave was read to its end, lines stored. */
   readonly count: number
   /**
    * @param path above every path added before, in byte order
@@ -16,14 +16,14 @@ export interface IndexWriter extends AsyncDisposable {
    * @throws Error otherwise, and when the line is longer than 1 MiB: that is our bug
    */
   add(path: BytePath, open: Uint8Array, at: MemberPlace): void
-  /** The lines added so far, in order. Nothing may be added while it is read. */
-  scan(): Generator<string>
+  /** The lines added so far, in order or the last one first. Nothing may be added while it is read. */
+  scan(options?: { reverse?: boolean }): Generator<string>
   /**
-   * The index as it is stored, before age. Can be called once, and ends the adding.
+   * The index as it is stored, before age. Ends the adding; can be read more than once, the same each time.
    * @param replacements lines to stand in place of those added for the same paths; null leaves the path out
    * @throws Error for a replacement of what was never added
    */
-  finish(header: IndexHeader, replacements: ReadonlyMap<BytePath, string | null>): AsyncGenerator<Uint8Array>
+  finish(header: IndexHeader, replacements: ReadonlyMap<BytePath, string | null>): AsyncIterable<Uint8Array>
 }
 
 const newline = '\n'
@@ -38,6 +38,7 @@ export function createIndexWriter(options: { spillDirectory: string; memoryLimit
   const spill = createFrameSpill({ directory: spillDirectory, memoryLimitBytes })
   const firstPaths: BytePath[] = []
   const plainSizes: number[] = []
+  let added = 0
   let count = 0
   let lastPath: BytePath | null = null
   let frame = Buffer.allocUnsafeSlow(frameBytes)
@@ -64,10 +65,7 @@ export function createIndexWriter(options: { spillDirectory: string; memoryLimit
         continue
       }
       const replacement = replacements.get(path) ?? null
-      if (replacement === null) {
-        count -= 1
-        continue
-      }
+      if (replacement === null) continue
       checkLine(path, replacement)
       if (pathOf(replacement) !== path) throw new Error(`the replacement of the index line of ${path} has another path`)
       yield { path, line: replacement }
@@ -90,55 +88,65 @@ export function createIndexWriter(options: { spillDirectory: string; memoryLimit
       frame.set(open, frameEnd)
       frameEnd += open.length + frame.write(end, frameEnd + open.length, 'latin1')
       lastPath = path
-      count += 1
+      count = added += 1
     },
-    *scan() {
-      for (let number = 0; number < spill.count; number++) yield* linesOf(number)
-      if (frameEnd > 0) yield* linesIn(frame.subarray(0, frameEnd))
+    *scan({ reverse = false } = {}) {
+      const open = frameEnd > 0 ? linesIn(frame.subarray(0, frameEnd)) : []
+      if (reverse) yield* open.toReversed()
+      for (let i = 0; i < spill.count; i++) {
+        if (reverse) yield* linesOf(spill.count - 1 - i).toReversed()
+        else yield* linesOf(i)
+      }
+      if (!reverse) yield* open
     },
-    async *finish(header, replacements) {
+    finish(header, replacements) {
       if (finished) throw new Error('the entries index is finished')
       finished = true
       closeFrame()
-      const table = createSeekTable()
-      const lookup: IndexLookup['lookup'] = []
-      const framed = (plainSize: number, compressed: Uint8Array): Uint8Array => {
-        table.add(compressed.length, plainSize)
-        return compressed
-      }
-      const single = (value: unknown): Uint8Array => {
-        const plain = plainFrame([JSON.stringify(value)])
-        if (plain.length > maxSingleFrameBytes) throw new Error(`a line of ${plain.length} bytes cannot be read back`)
-        return framed(plain.length, compressFrame(plain, level))
-      }
-
-      yield single(header)
-      const replaced = [...replacements.keys()].sort()
-      let next = 0
-      for (let number = 0; number < spill.count; number++) {
-        const end = firstPaths[number + 1]
-        const from = next
-        while (next < replaced.length && (end === undefined || replaced[next]! < end)) next += 1
-        if (from === next) {
-          lookup.push(lookupItem(firstPaths[number]!))
-          yield framed(plainSizes[number]!, spill.read(number))
-          continue
-        }
-        const replacedLines = linesWithReplacements(number, replaced.slice(from, next), replacements)
-        for (const part of inFrames(replacedLines, frameBytes)) {
-          lookup.push(lookupItem(part.firstPath))
-          yield framed(part.plain.length, compressFrame(part.plain, level))
-        }
-      }
-      if (next < replaced.length) throw new Error(`an index line of ${replaced[next]!} is to be replaced, but there is none`)
-      yield single({ lookup } satisfies IndexLookup)
-      yield table.encode()
+      return { [Symbol.asyncIterator]: () => stored(header, replacements) }
     },
     [Symbol.asyncDispose]() {
       spill[Symbol.dispose]()
       finished = true
       return Promise.resolve()
     },
+  }
+
+  async function* stored(header: IndexHeader, replacements: ReadonlyMap<BytePath, string | null>): AsyncGenerator<Uint8Array> {
+    const table = createSeekTable()
+    const lookup: IndexLookup['lookup'] = []
+    const framed = (plainSize: number, compressed: Uint8Array): Uint8Array => {
+      table.add(compressed.length, plainSize)
+      return compressed
+    }
+    const single = (value: unknown): Uint8Array => {
+      const plain = plainFrame([JSON.stringify(value)])
+      if (plain.length > maxSingleFrameBytes) throw new Error(`a line of ${plain.length} bytes cannot be read back`)
+      return framed(plain.length, compressFrame(plain, level))
+    }
+
+    yield single(header)
+    const replaced = [...replacements.keys()].sort()
+    let next = 0
+    for (let number = 0; number < spill.count; number++) {
+      const end = firstPaths[number + 1]
+      const from = next
+      while (next < replaced.length && (end === undefined || replaced[next]! < end)) next += 1
+      if (from === next) {
+        lookup.push(lookupItem(firstPaths[number]!))
+        yield framed(plainSizes[number]!, spill.read(number))
+        continue
+      }
+      const replacedLines = linesWithReplacements(number, replaced.slice(from, next), replacements)
+      for (const part of inFrames(replacedLines, frameBytes)) {
+        lookup.push(lookupItem(part.firstPath))
+        yield framed(part.plain.length, compressFrame(part.plain, level))
+      }
+    }
+    if (next < replaced.length) throw new Error(`an index line of ${replaced[next]!} is to be replaced, but there is none`)
+    yield single({ lookup } satisfies IndexLookup)
+    yield table.encode()
+    count = added - [...replacements.values()].filter((line) => line === null).length
   }
 }
 

@@ -19,8 +19,8 @@ export interface EntryFields {
   target?: BytePath
   device?: { type: 'block' | 'char'; major: number; minor: number }
   /** where a target keeps what it cannot hold under its own name */
-  object?: string
-  xattrs?: ReadonlyArray<readonly [name: string, value: Uint8Array]>
+  object?: string | undefined
+  xattrs?: ReadonlyArray<readonly [name: string, value: Uint8Array]> | undefined
   /** stored without its holes */
   sparse?: boolean | object
   hardlinkGroup?: string | undefined

@@ -2,21 +2,24 @@ import { closeSync, readlinkSync } from 'node:fs'
 import { Blake3Hasher } from '@napi-rs/blake-hash'
 import type { ConsistencyFinding } from '../../core/consistency.ts'
 import { type BytePath, fsPath, pathText } from '../../lib/byte-path.ts'
-import { FileStat, type FileStater, fileStatWords } from '../../lib/file-stat.ts'
-import type { UserNames } from '../../lib/user-names.ts'
-import { type TarMember, tarHeaderBound, tarPadding, writeTarHeader } from '../formats/archive-v1/tar-header.ts'
+import { FileStat, fileStatWords } from '../../lib/file-stat.ts'
+import { encodeSparseMap, type TarMember, tarHeaderBound, tarPadding, writeTarHeader } from '../formats/archive-v1/tar-header.ts'
 import { type EntryFields, entryLine } from '../formats/entry-line.ts'
-import { type FileFields, fileFields, metadataOf } from './entry-metadata.ts'
+import { type FileFields, fileFields, findData, memberOf, metadataOf, readXattrs } from './entry-metadata.ts'
 import { isWithinGranularity } from './fingerprint.ts'
 import { openSourceFile } from './open-source-file.ts'
+import { createDataReader } from './read-data.ts'
 import type { InodeFacts, PackedItem, PackItem } from './pack-protocol.ts'
 import { gradeOf, mustNotSupersede, notStored, packedFile, replacedFinding } from './packed-item.ts'
 import { type FileRef, isGone, openFile, readErrorOf, readFully } from './read-file.ts'
+import type { SourceTools } from './source-tools.ts'
 
 /** Waits before a file that changed is read again, in milliseconds. */
 const retryWaitsMs = [1, 6, 30, 160, 1000]
 /** All waits of one thread in one run: a tree full of busy files must not make a backup endless. The settle pass comes back to them. */
 const waitBudgetMs = 10_000
+
+type Problem = NonNullable<PackedItem['error']>
 
 export interface FrameBuilder {
   /** Packs the items as tar members, one after the other. The bytes are valid until the next call. @param stats see {@link PackTask} */
@@ -28,7 +31,8 @@ export interface FrameBuilder {
  * again over its own bytes, so its header and its content are of one state.
  * @param frameBytes nominal size of a frame; what files have grown beyond it since they were listed is cut
  */
-export function createFrameBuilder(frameBytes: number, names: UserNames, stater: FileStater): FrameBuilder {
+export function createFrameBuilder(frameBytes: number, tools: SourceTools): FrameBuilder {
+  const { stater } = tools
   const hasher = new Blake3Hasher()
   const sleeper = new Int32Array(new SharedArrayBuffer(4))
   let waitedMs = 0
@@ -74,13 +78,14 @@ export function createFrameBuilder(frameBytes: number, names: UserNames, stater:
     }
     try {
       const openedAtMs = Date.now()
-      const fields = fileFields(item, listed, size, names)
-      const dataStart = putHeader(fields)
-      const got = readFully(fd, tar, dataStart, size, 0)
-      if (got === size && stater.byHandle(fd).isSame(listed) && !isWithinGranularity(listed, openedAtMs)) {
+      const fields = fileFields(item, listed, size, tools)
+      const about = lookInto(fd, listed, fields)
+      const { dataStart, dataBytes } = putHeader(fields)
+      const got = readData(fd, fields, dataStart, dataBytes)
+      if (got === dataBytes && stater.byHandle(fd).isSame(listed) && !isWithinGranularity(listed, openedAtMs)) {
         fields.hardlinkGroup = item.group
-        fields.grade = gradeOf(file.frozen, null, size, size)
-        return finish(fields, start, dataStart)
+        fields.grade = gradeOf(item.frozen, null, size, size)
+        return finish(fields, start, dataStart, dataBytes, about)
       }
     } catch (error) {
       if ((error as NodeJS.ErrnoException).syscall === undefined) throw error
@@ -102,13 +107,14 @@ export function createFrameBuilder(frameBytes: number, names: UserNames, stater:
       const holdsGroup = item.group !== undefined && before.fileId === item.linkId
       if (mustNotSupersede(item, holdsGroup)) return notStored(item, { finding: replacedFinding(item) })
       const size = Math.min(before.size, Math.max(item.sizeBytes, frameBytes - start))
-      const fields = fileFields(item, before, size, names)
-      const dataStart = putHeader(fields)
+      const fields = fileFields(item, before, size, tools)
+      const about = size === before.size ? lookInto(source.fd, before, fields) : lookAtXattrs(source.fd, fields)
+      const { dataStart, dataBytes } = putHeader(fields)
       let finding: ConsistencyFinding | null
       let got: number
       try {
-        got = readFully(source.fd, tar, dataStart, size, 0)
-        finding = source.finding(got)
+        got = readData(source.fd, fields, dataStart, dataBytes)
+        finding = source.finding(size - (dataBytes - got))
       } catch (error) {
         if (file.frozen) throw error
         end = start
@@ -118,30 +124,50 @@ export function createFrameBuilder(frameBytes: number, names: UserNames, stater:
       const isWorthWaiting = finding !== null && finding.verdict !== 'deleted' && before.size === size
       if (isWorthWaiting && waitToRetry(attempt)) continue
 
-      end = dataStart + got
-      pad(size - got)
+      tar.fill(0, dataStart + got, dataStart + dataBytes)
       if (holdsGroup) fields.hardlinkGroup = item.group
-      fields.grade = gradeOf(file.frozen, finding, size, got)
+      fields.grade = gradeOf(item.frozen, finding, size, size - (dataBytes - got))
       if (attempt > 0 && finding === null) fields.flags = ['retried']
-      const packed = finish(fields, start, dataStart)
+      const packed = finish(fields, start, dataStart, dataBytes, about)
       if (finding !== null) packed.finding = finding
       return packed
     }
   }
 
-  /** @returns where the content goes; there is room for it and its padding */
-  function putHeader(fields: FileFields): number {
-    reserve(tarHeaderBound(fields) + fields.sizeBytes + 512)
-    return writeTarHeader(tar, end, fields)
+  /** Adds its extended attributes and its holes to what is said of a file. @returns what could not be read */
+  function lookInto(fd: number, stat: FileStat, fields: FileFields): Problem | undefined {
+    const map = findData(tools, fd, stat)
+    if (map !== null) fields.sparse = { map, realSizeBytes: stat.size }
+    return lookAtXattrs(fd, fields)
   }
 
-  /** Once header and content are there. */
-  function finish(fields: FileFields, start: number, dataStart: number): PackedItem {
-    end = dataStart + fields.sizeBytes
+  function lookAtXattrs(of: number | string | Buffer, fields: EntryFields): Problem | undefined {
+    const { xattrs, problem } = readXattrs(tools, of)
+    fields.xattrs = xattrs
+    return problem
+  }
+
+  /** @returns where the data goes; there is room for it and its padding */
+  function putHeader(fields: FileFields): { dataStart: number; dataBytes: number } {
+    const member = memberOf(fields)
+    reserve(tarHeaderBound(member) + member.sizeBytes + 512)
+    return { dataStart: writeTarHeader(tar, end, member), dataBytes: member.sizeBytes }
+  }
+
+  function readData(fd: number, { sparse }: FileFields, dataStart: number, dataBytes: number): number {
+    return sparse === undefined ? readFully(fd, tar, dataStart, dataBytes, 0) : createDataReader(fd, sparse.map).read(tar, dataStart, dataBytes)
+  }
+
+  /** Once header and data are there. @param problem what of it could not be read beside its data */
+  function finish(fields: FileFields, start: number, dataStart: number, dataBytes: number, problem: Problem | undefined): PackedItem {
+    end = dataStart + dataBytes
     hasher.reset()
+    if (fields.sparse !== undefined) hasher.update(encodeSparseMap(fields.sparse.map, fields.sparse.realSizeBytes))
     fields.hash = hasher.update(tar.subarray(dataStart, end)).digest('hex')
-    pad(tarPadding(fields.sizeBytes))
-    return packedFile(fields, start, putLine(fields))
+    pad(tarPadding(dataBytes))
+    const packed = packedFile(fields, start, putLine(fields), dataBytes)
+    if (problem !== undefined) packed.error = problem
+    return packed
   }
 
   /** @returns its bytes */
@@ -162,7 +188,10 @@ export function createFrameBuilder(frameBytes: number, names: UserNames, stater:
   function packOther(item: PackItem, facts: InodeFacts, link?: BytePath, device?: TarMember['device']): PackedItem {
     const start = end
     const { path } = item
-    const metadata = metadataOf(facts, names)
+    const metadata: Pick<EntryFields, 'mode' | 'uid' | 'gid' | 'user' | 'group' | 'mtimeNs' | 'xattrs'> = metadataOf(facts, tools)
+    // What a link shares with its file the file says.
+    const { xattrs, problem } = item.kind === 'hardlink' ? {} : readXattrs(tools, fsPath(item.physical ?? `/${path}`))
+    metadata.xattrs = xattrs
     const kind = item.kind as TarMember['kind']
     if (item.kind !== 'socket') {
       const member: TarMember = {
@@ -186,7 +215,9 @@ export function createFrameBuilder(frameBytes: number, names: UserNames, stater:
       ...(item.supersedes ? { supersedes: true } : {}),
     })
     // A socket has no place in tar: it lives in the index only.
-    return { lineBytes, skip: item.kind === 'socket' ? -1 : start, kind: item.kind, contentBytes: 0, grade: null }
+    const packed: PackedItem = { lineBytes, skip: item.kind === 'socket' ? -1 : start, kind: item.kind, contentBytes: 0, grade: null }
+    if (problem !== undefined) packed.error = problem
+    return packed
   }
 
   /** A name of a file that was met under another name before. */
@@ -202,7 +233,7 @@ export function createFrameBuilder(frameBytes: number, names: UserNames, stater:
 
   function packItem(item: PackItem, listed: FileStat | null, failed: Map<BytePath, BytePath | null>): PackedItem {
     const physical = item.physical ?? `/${item.path}`
-    const file = { path: item.path, physical, followed: item.followed === true, frozen: item.frozen === true }
+    const file = { path: item.path, physical, followed: item.followed === true, frozen: item.frozen !== undefined }
     if (item.kind === 'file') return packFile(item, file, listed)
     if (item.inode !== undefined) return packOther(item, item.inode, item.primary)
     try {

@@ -1,3 +1,4 @@
+import { createSpillingMap } from '../../lib/spilling-map.ts'
 import type { BytePath } from '../../lib/byte-path.ts'
 import { fromPathText } from '../../lib/byte-path.ts'
 import type { PackedItem, PackItem } from './pack-protocol.ts'
@@ -12,8 +13,11 @@ interface Group {
   left: number
 }
 
-/** Which names are one file: the first one stored holds the content, later ones link to it. A group is forgotten when all its names were seen. */
-export interface HardLinkTable {
+/**
+ * Which names are one file: the first one stored holds the content, later ones link to it. A group is forgotten when all its names were seen; those with names
+ * outside the source stay, and beyond a number of them in a file, so that memory is bounded.
+ */
+export interface HardLinkTable extends Disposable {
   /** The number of the item that holds the content of the group; `null` when this is its first name. */
   itemOf(linkId: string): number | null
   /** Makes `item` the file that holds the content, or a link to it. */
@@ -24,22 +28,21 @@ export interface HardLinkTable {
   linksOf(groups: ReadonlySet<string>, lines: Iterable<string> | AsyncIterable<string>): Promise<Map<string, PackItem[]>>
 }
 
-export function createHardLinkTable(): HardLinkTable {
-  const groups = new Map<string, Group>()
+/** Some hundred bytes each. */
+const maxInMemory = 100_000
+
+/** @param options.spillDirectory where groups go that memory is too small for; nothing is left there */
+export function createHardLinkTable(options: { spillDirectory: string; maxInMemory?: number }): HardLinkTable {
+  const groups = createSpillingMap<Group>({ directory: options.spillDirectory, maxInMemory: options.maxInMemory ?? maxInMemory })
   let count = 0
 
   return {
     itemOf: (linkId) => groups.get(linkId)?.itemNumber ?? null,
     describe(item, linkId, linkCount, itemNumber) {
       item.linkId = linkId
-      let group = groups.get(linkId)
-      if (group === undefined) {
-        group = { name: `h${++count}`, primary: null, itemNumber, left: linkCount }
-        groups.set(linkId, group)
-      }
+      const group = groups.get(linkId) ?? { name: `h${++count}`, primary: null, itemNumber, left: linkCount }
       item.group = group.name
       group.left -= 1
-      if (group.left <= 0) groups.delete(linkId)
       if (group.primary === null) {
         group.primary = item.path
         group.itemNumber = itemNumber
@@ -47,12 +50,15 @@ export function createHardLinkTable(): HardLinkTable {
         item.kind = 'hardlink'
         item.primary = group.primary
       }
+      if (group.left <= 0) groups.delete(linkId)
+      else groups.set(linkId, group)
     },
     onPacked(item, packed) {
-      const group = item.linkId === undefined ? undefined : groups.get(item.linkId)
+      if (item.linkId === undefined || (item.kind === 'hardlink' && packed.kind === 'hardlink')) return
+      const group = groups.get(item.linkId)
       if (group === undefined) return
-      if (packed.holdsGroup) group.primary ??= item.path
-      else if (group.primary === item.path) group.primary = null
+      const primary = packed.holdsGroup ? (group.primary ?? item.path) : group.primary === item.path ? null : group.primary
+      if (primary !== group.primary) groups.set(item.linkId, { ...group, primary })
     },
     async linksOf(wanted, lines) {
       const found = new Map<string, PackItem[]>()
@@ -78,5 +84,6 @@ export function createHardLinkTable(): HardLinkTable {
       }
       return found
     },
+    [Symbol.dispose]: () => groups[Symbol.dispose](),
   }
 }

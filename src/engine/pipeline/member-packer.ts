@@ -1,10 +1,11 @@
 import type { PackedItem, PackAnswer, PackItem, PackTask } from './pack-protocol.ts'
 import { createOrderedLane } from '../../lib/ordered-lane.ts'
-import { type FileStat, type FileStater, fileStatWords } from '../../lib/file-stat.ts'
+import type { FileStat } from '../../lib/file-stat.ts'
 import type { ThreadPool } from '../../lib/thread-pool.ts'
-import type { UserNames } from '../../lib/user-names.ts'
 import type { MemberPlace } from '../formats/entry-line.ts'
+import { createItemBatch } from './item-batch.ts'
 import type { PayloadWriter } from './payload-writer.ts'
+import type { SourceTools } from './source-tools.ts'
 import { packLargeFile } from './pack-large-file.ts'
 
 /** What became of an item. @param line its index line, still open for its place; empty when nothing was stored */
@@ -33,18 +34,15 @@ export function createMemberPacker(options: {
   pool: ThreadPool<PackTask, PackAnswer>
   payload: PayloadWriter
   frameBytes: number
-  names: UserNames
-  stater: FileStater
+  tools: SourceTools
   signal: AbortSignal
   /** Called in the order of the items, one at a time. */
   onPacked: OnPacked
 }): MemberPacker {
-  const { pool, payload, frameBytes, names, stater, signal, onPacked } = options
+  const { pool, payload, frameBytes, tools, signal, onPacked } = options
   const lane = createOrderedLane(pool.size * 2)
   const freeBuffers: ArrayBuffer[] = []
-  let batch: PackItem[] = []
-  let batchStats = new Uint32Array(256 * fileStatWords)
-  let batchBytes = 0
+  const batch = createItemBatch<PackItem>()
   let packedCount = 0
   let addedCount = 0
 
@@ -54,11 +52,7 @@ export function createMemberPacker(options: {
   }
 
   function flush(): Promise<void> {
-    const items = batch
-    const stats = batchStats.slice(0, items.length * fileStatWords)
-    batch = []
-    batchStats.fill(0)
-    batchBytes = 0
+    const { items, stats } = batch.take()
     if (items.length === 0) return Promise.resolve()
     return lane.push(
       () => pool.run({ kind: 'entries', items, stats }, [stats.buffer]),
@@ -75,23 +69,12 @@ export function createMemberPacker(options: {
     )
   }
 
-  function keepStat(i: number, stat: FileStat): void {
-    const at = i * fileStatWords
-    if (at + fileStatWords > batchStats.length) {
-      const larger = new Uint32Array(2 * batchStats.length)
-      larger.set(batchStats)
-      batchStats = larger
-    }
-    for (let word = 0; word < fileStatWords; word++) batchStats[at + word] = stat.words[stat.at + word]!
-  }
-
   async function addLarge(item: PackItem): Promise<void> {
     await flush()
     let place: MemberPlace = null
     const { packed, line } = await packLargeFile(item, {
       frameBytes,
-      names,
-      stater,
+      tools,
       signal,
       takeBuffer: () => freeBuffers.pop() ?? new ArrayBuffer(frameBytes + 64 * 1024),
       piece: (buffer, length) =>
@@ -119,14 +102,12 @@ export function createMemberPacker(options: {
       const bytes = usualHeaderBytes + item.path.length + (item.kind === 'file' ? item.sizeBytes : 0)
       addedCount += 1
       if (bytes > frameBytes) return addLarge(item)
-      const full = batchBytes + bytes > (item.kind === 'hardlink' ? 2 : 1) * frameBytes
+      const full = batch.bytes + bytes > (item.kind === 'hardlink' ? 2 : 1) * frameBytes
       const waiting = full ? flush() : undefined
-      if (listed !== null) keepStat(batch.length, listed)
-      batch.push(item)
-      batchBytes += bytes
+      batch.add(item, listed, bytes)
       return waiting
     },
-    isOpen: (itemNumber) => itemNumber >= addedCount - batch.length && batchBytes + linkBytes <= 2 * frameBytes,
+    isOpen: (itemNumber) => itemNumber >= addedCount - batch.count && batch.bytes + linkBytes <= 2 * frameBytes,
     async drain() {
       await flush()
       await lane.drain()

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import type { ConsistencyFinding } from '../../core/consistency.ts'
 import type { EntryKind } from '../../core/entry.ts'
-import type { Grade } from '../../core/grade.ts'
+import type { FrozenGrade, Grade } from '../../core/grade.ts'
 import type { BytePath } from '../../lib/byte-path.ts'
 
 /** One entry for a packing thread: it stats, opens and reads it itself. */
@@ -13,7 +13,7 @@ export interface PackItem {
   /** files: as listed; what it has grown since then does not fit the frame any more */
   sizeBytes: number
   followed?: true
-  frozen?: true
+  frozen?: FrozenGrade
   supersedes?: true
   /** files with more names: the group, which file it was when listed, and for a link the path of the member that holds the content */
   group?: string

@@ -1,16 +1,15 @@
 import { workerData } from 'node:worker_threads'
 import { answerTasks } from '../../lib/thread-answer.ts'
-import { createFileStater } from '../../lib/file-stat.ts'
-import { loadUserNames } from '../../lib/user-names.ts'
 import { compressFrame } from '../../lib/zstd-frame.ts'
 import { ageChunkBytes, ageTagBytes, sealChunk } from '../crypto/age-stream.ts'
 import { createFrameBuilder } from './frame-builder.ts'
 import { packError } from '../thread-errors.ts'
+import { createSourceTools } from './source-tools.ts'
 import type { PackAnswer, PackTask, PackThreadData } from './pack-protocol.ts'
 
 /** A packing thread: reads and packs small files, compresses, encrypts. */
 const { level, frameBytes, payloadKey } = workerData as PackThreadData
-const builder = createFrameBuilder(frameBytes, loadUserNames(), createFileStater())
+const builder = createFrameBuilder(frameBytes, createSourceTools())
 
 answerTasks<PackTask, PackAnswer>((task) => {
   switch (task.kind) {

@@ -1,20 +1,20 @@
 import type { ConsistencyFinding } from '../../core/consistency.ts'
-import type { Grade } from '../../core/grade.ts'
+import type { FrozenGrade, Grade } from '../../core/grade.ts'
 import { pathText } from '../../lib/byte-path.ts'
 import type { FileFields } from './entry-metadata.ts'
 import type { PackedItem, PackItem } from './pack-protocol.ts'
 
 /** What the `sizeBytes` stored of a file are worth, by what happened while they were read; fewer read than stored means filled up with zeros. */
-export function gradeOf(frozen: boolean, finding: ConsistencyFinding | null, sizeBytes: number, readBytes: number): Grade {
+export function gradeOf(frozen: FrozenGrade | undefined, finding: ConsistencyFinding | null, sizeBytes: number, readBytes: number): Grade {
   const foundBytes = Math.max(finding?.sample.before?.size_bytes ?? 0, finding?.sample.after?.size_bytes ?? 0)
   if (readBytes < sizeBytes || (finding?.verdict === 'changed' && foundBytes > sizeBytes)) return 'torn'
   if (finding !== null) return 'changed'
-  return frozen ? 'atomic_volume' : 'stable'
+  return frozen ?? 'stable'
 }
 
-/** @param fields all that is said of it, its grade too · `lineBytes` of its index line */
-export function packedFile(fields: FileFields, skip: number, lineBytes: number): PackedItem {
-  const packed: PackedItem = { lineBytes, skip, kind: 'file', contentBytes: fields.sizeBytes, grade: fields.grade ?? null }
+/** @param fields all that is said of it, its grade too · `lineBytes` of its index line · `contentBytes` read of it, holes left out */
+export function packedFile(fields: FileFields, skip: number, lineBytes: number, contentBytes: number): PackedItem {
+  const packed: PackedItem = { lineBytes, skip, kind: 'file', contentBytes, grade: fields.grade ?? null }
   if (fields.flags?.includes('retried') === true) packed.retried = true
   if (fields.hardlinkGroup !== undefined) packed.holdsGroup = true
   return packed

@@ -1,10 +1,12 @@
 import { Blake3Hasher } from '@napi-rs/blake-hash'
 import { partName } from '../../core/artifact.ts'
+import { BastionError } from '../../core/errors.ts'
 import { mebibyte } from '../../core/pipeline-spec.ts'
-import { type ByteChannel, createByteChannel } from '../../lib/byte-channel.ts'
+import { createByteChannel } from '../../lib/byte-channel.ts'
 import { requireStored } from '../store-object.ts'
-import type { Target } from '../targets/target.ts'
-import { createGivenMemory } from './given-memory.ts'
+import { type Body, isReplayable, type Target } from '../targets/target.ts'
+import { createKeptPart } from './kept-part.ts'
+import { createGivenMemory, type GivenMemory } from './given-memory.ts'
 
 /** Bytes written one after the other. */
 export interface ByteSink {
@@ -30,19 +32,47 @@ export interface PartsWriter extends ByteSink {
 
 interface OpenPart {
   part: StoredPart
-  channel: ByteChannel
+  body: PartBody
   stored: Promise<void>
   hasher: Blake3Hasher
 }
 
-/** Between the packer and one part's put. */
+/** What a part's put reads while the part is filled. */
+interface PartBody {
+  body: Body
+  /** Waits while the put is behind. */
+  write(piece: Uint8Array): Promise<void> | void
+  end(): void
+  fail(error: unknown): void
+  /** The put is done. */
+  release(): void
+}
+
+/** Between the packer and one part's put, for a target that holds pieces. */
 const channelBytes = 8 * mebibyte
 /** Parts whose bytes are all handed over and which are being made durable while the next is filled. */
 const partsFinishing = 2
+/** Of all parts that are kept to be sent again, the one being filled included. */
+const keptBytes = 128 * mebibyte
 
 /**
- * Cuts a stream into parts of exactly `partSizeBytes` (the last one shorter) and puts each into the target while it is made: nothing is staged, and a part needs no
- * more memory than `channelBytes`.
+ * Whether parts of that size can be sent to a target without staging them: one that does not hold pieces needs two in memory, one sent while one is filled.
+ * @throws invalid_spec
+ */
+export function requirePartSize(target: Target, partSizeBytes: number): void {
+  if (target.features.holdsPieces || partSizeBytes <= keptBytes / 2) return
+  throw new BastionError(
+    'invalid_spec',
+    `${target.label} needs parts of at most ${keptBytes / 2 / mebibyte} MiB: a part is kept in memory until it is stored`,
+    {
+      details: { part_size_bytes: partSizeBytes },
+    },
+  )
+}
+
+/**
+ * Cuts a stream into parts of exactly `partSizeBytes` (the last one shorter) and puts each into the target while it is made: nothing is staged. Where the target holds
+ * pieces a part needs no more memory than `channelBytes`; elsewhere it is kept until it is stored, all of them together within `keptBytes`.
  */
 export function createPartsWriter(options: {
   target: Target
@@ -59,31 +89,34 @@ export function createPartsWriter(options: {
   let open: OpenPart | null = null
   let aborted: { error: unknown } | null = null
 
+  const maxFinishing = target.features.holdsPieces ? partsFinishing : Math.floor(keptBytes / partSizeBytes) - 1
+
   function openPart(): OpenPart {
     const part: StoredPart = { name: partName(parts.length + 1), size: 0, hash_alg: 'blake3', hash: '' }
-    const channel = createByteChannel(channelBytes)
-    const stored = store(part, channel)
-    stored.catch((error: unknown) => channel.fail(error))
+    const body = target.features.holdsPieces ? passingBody() : keptBody(memory)
+    const stored = store(part, body)
+    stored.catch((error: unknown) => body.fail(error))
     parts.push(part)
-    return { part, channel, stored, hasher: new Blake3Hasher() }
+    return { part, body, stored, hasher: new Blake3Hasher() }
   }
 
-  async function store(part: StoredPart, channel: ByteChannel): Promise<void> {
+  async function store(part: StoredPart, { body, release }: PartBody): Promise<void> {
     const key = `${prefix}/${part.name}`
-    const result = await target.put(key, channel, { onChunkDone: memory.done, signal })
+    const result = await target.put(key, body, { inPlace: true, ...(isReplayable(body) ? {} : { onChunkDone: memory.done }), signal })
     // A target that answers while the part still grows has not read it to its end, and will not.
     requireStored(target, key, result, open?.part === part ? Infinity : part.size)
+    release()
   }
 
   async function closePart(): Promise<void> {
     if (open === null) return
-    const { part, channel, stored, hasher } = open
+    const { part, body, stored, hasher } = open
     open = null
     part.hash = hasher.digest('hex')
-    channel.end()
+    body.end()
     finishing.push(stored.then(() => onPart(part)))
     finishing.at(-1)?.catch(() => {}) // awaited below, maybe after another one failed
-    for (; finishing.length > partsFinishing; finishing.shift()) await finishing[0]
+    for (; finishing.length > maxFinishing; finishing.shift()) await finishing[0]
   }
 
   return {
@@ -103,7 +136,7 @@ export function createPartsWriter(options: {
         open.hasher.update(piece)
         open.part.size += piece.byteLength
         storedBytes += piece.byteLength
-        await open.channel.write(piece)
+        await open.body.write(piece)
         if (open.part.size === partSizeBytes) await closePart()
       }
     },
@@ -113,8 +146,18 @@ export function createPartsWriter(options: {
     },
     async abort(error) {
       aborted ??= { error }
-      open?.channel.fail(error)
+      open?.body.fail(error)
       await Promise.allSettled([...finishing, open?.stored])
     },
   }
+}
+
+function passingBody(): PartBody {
+  const channel = createByteChannel(channelBytes)
+  return { body: channel, write: channel.write, end: channel.end, fail: channel.fail, release() {} }
+}
+
+function keptBody(memory: GivenMemory): PartBody {
+  const part = createKeptPart()
+  return { body: part, write: part.add, end: part.end, fail: part.fail, release: () => part.release(memory.done) }
 }

@@ -39,7 +39,7 @@ export interface PackReport {
   readonly replacements: Map<BytePath, string>
 }
 
-export interface SourcePacker {
+export interface SourcePacker extends Disposable {
   readonly report: PackReport
   /** A promise only when there is something to wait for. @throws issues when the policy is to stop at the first unreadable file */
   add(item: SourceItem): Promise<void> | undefined
@@ -59,6 +59,8 @@ export function createSourcePacker(options: {
   createMembers: (onPacked: OnPacked) => MemberPacker
   index: IndexWriter
   errorPolicy: ErrorPolicy
+  /** for what memory is too small for */
+  spillDirectory: string
 }): SourcePacker {
   const { index, errorPolicy } = options
   const totals: SourceTotals = { files: 0, dirs: 0, links: 0, others: 0, source_bytes: 0 }
@@ -68,7 +70,7 @@ export function createSourcePacker(options: {
   const replacements = new Map<BytePath, string>()
   const candidates: SettleCandidate[] = []
   const settling = new Map<BytePath, SettleCandidate>()
-  const links = createHardLinkTable()
+  const links = createHardLinkTable({ spillDirectory: options.spillDirectory })
   const members = options.createMembers(onPacked)
   let addedCount = 0
 
@@ -129,7 +131,7 @@ export function createSourcePacker(options: {
     const item: PackItem = { path: entry.path, kind: entry.kind, sizeBytes: entry.sizeBytes }
     if (entry.physical !== `/${entry.path}`) item.physical = entry.physical
     if (entry.followed) item.followed = true
-    if (entry.frozen) item.frozen = true
+    if (entry.frozen !== false) item.frozen = entry.frozen
     return item
   }
 
@@ -189,6 +191,7 @@ export function createSourcePacker(options: {
       await members.end()
       for (const candidate of left) addFinding(consistency, candidate.finding)
     },
+    [Symbol.dispose]: () => links[Symbol.dispose](),
   }
 }
 

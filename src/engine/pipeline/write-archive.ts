@@ -3,8 +3,6 @@ import type { IndexHeader } from '../../core/entry.ts'
 import type { ErrorPolicy } from '../../core/filesystem-source.ts'
 import type { Manifest } from '../../core/manifest.ts'
 import type { PipelineSpec } from '../../core/pipeline-spec.ts'
-import { createFileStater } from '../../lib/file-stat.ts'
-import { loadUserNames } from '../../lib/user-names.ts'
 import { createAgeHeader } from '../crypto/age-header.ts'
 import { encryptAge } from '../crypto/age-stream.ts'
 import { createMemberPacker } from './member-packer.ts'
@@ -17,6 +15,7 @@ import type { Target } from '../targets/target.ts'
 import { createIndexWriter } from '../formats/entries-index-writer.ts'
 import { createPartsWriter, type StoredPart } from './parts-writer.ts'
 import { createPayloadWriter } from './payload-writer.ts'
+import { createSourceTools } from './source-tools.ts'
 import { createSealingSink } from './sealing-sink.ts'
 
 export interface ArchiveResult {
@@ -55,16 +54,16 @@ export async function writeArchive(options: {
   const parts = createPartsWriter({ target, prefix, partSizeBytes: pipeline.part_size_bytes, signal, onPart: options.onPart })
   if (age !== null) await parts.write(age.bytes)
   const payload = createPayloadWriter(age === null ? parts : createSealingSink(parts, pool))
-  const packer = createSourcePacker({
+  using packer = createSourcePacker({
     index,
+    spillDirectory: options.runDirectory,
     errorPolicy: options.errorPolicy,
     createMembers: (onPacked) =>
       createMemberPacker({
         pool,
         payload,
         frameBytes: pipeline.frame_bytes,
-        names: loadUserNames(),
-        stater: createFileStater(),
+        tools: createSourceTools(),
         signal,
         onPacked: (item, packed, line, place) => {
           onPacked(item, packed, line, place)
@@ -91,7 +90,8 @@ export async function writeArchive(options: {
 
   const name = age === null ? objectNames.index : objectNames.encryptedIndex
   const lines = index.finish(options.header(), report.replacements)
-  const stored = await storeObject(target, `${prefix}/${name}`, age === null ? lines : encryptAge(lines, pipeline.recipients), signal)
+  const bytes = () => (age === null ? lines : encryptAge(lines, pipeline.recipients))
+  const stored = await storeObject(target, `${prefix}/${name}`, bytes, signal)
   return {
     report,
     parts: parts.parts,

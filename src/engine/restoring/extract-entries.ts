@@ -85,7 +85,12 @@ export function createEntryExtractor(options: {
       const begun = placer.beginFile(item)
       if ('outcome' in begun) return begun.outcome
       try {
-        await streamFile(payload, item, frameAt(payload, offset), { pool, signal, take: (bytes) => begun.file.write(bytes) })
+        await streamFile(payload, item, frameAt(payload, offset), {
+          pool,
+          signal,
+          onSparse: (layout) => begun.file.spread(layout),
+          take: (bytes) => begun.file.write(bytes),
+        })
       } catch (error) {
         begun.file.drop()
         throw error

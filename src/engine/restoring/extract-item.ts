@@ -15,6 +15,8 @@ export function extractItemOf(entry: IndexedEntry, to: BytePath = entry.bytes): 
     uid: entry.uid,
     gid: entry.gid,
     mtimeNs: BigInt(entry.mtime_ns),
+    ...(entry.sparse === undefined ? {} : { sparse: true }),
+    ...(entry.xattrs === undefined ? {} : { xattrs: Object.entries(entry.xattrs).map(([name, value]) => [name, Buffer.from(value, 'base64')]) }),
     ...(entry.targetBytes === undefined ? {} : { target: entry.targetBytes }),
     ...(entry.rdev === undefined ? {} : { device: { type: entry.device ?? 'char', major: entry.rdev[0], minor: entry.rdev[1] } }),
   }

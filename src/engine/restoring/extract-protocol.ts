@@ -1,4 +1,5 @@
 import type { BytePath } from '../../lib/byte-path.ts'
+import type { Xattr } from '../../lib/posix-xattr.ts'
 
 export type ConflictPolicy = 'overwrite' | 'skip' | 'fail' | 'rename'
 
@@ -11,7 +12,10 @@ export interface ExtractItem {
   /** where it goes, below the destination; other than `path` for a hard link's content restored under another name */
   to: BytePath
   kind: 'file' | 'symlink' | 'fifo' | 'device' | 'dir' | 'hardlink'
+  /** with its holes */
   size: number
+  sparse?: true
+  xattrs?: Xattr[]
   hash: string | null
   mode: number
   uid: number
@@ -32,7 +36,7 @@ export type ExtractOutcome =
   | { kind: 'spans' }
 
 /** Metadata that could not be restored; the content is. */
-export type MetadataNote = 'owner' | 'mode' | 'mtime'
+export type MetadataNote = 'owner' | 'mode' | 'mtime' | 'xattrs'
 
 export type ExtractTask =
   /** Decompress a frame and check (`restore: false`) or restore the entries in it. */

@@ -3,6 +3,7 @@ import { Blake3Hasher } from '@napi-rs/blake-hash'
 import { BastionError } from '../../core/errors.ts'
 import { pathText } from '../../lib/byte-path.ts'
 import { answerTasks } from '../../lib/thread-answer.ts'
+import { encodeSparseMap } from '../formats/archive-v1/tar-header.ts'
 import { readTarMember } from '../formats/archive-v1/tar-reader.ts'
 import { packError } from '../thread-errors.ts'
 import { createDestination } from './destination.ts'
@@ -35,15 +36,18 @@ function handle(item: ExtractItem, plain: Uint8Array, restore: boolean): Extract
     if (read.kind !== 'member') throw new BastionError('artifact_damaged', `${pathText(item.path).text} is not where the index says`)
     checkMember(item, read.member)
     if (item.kind === 'file') {
-      if (read.dataOffset + item.size > plain.byteLength) return { kind: 'spans' }
-      const data = plain.subarray(read.dataOffset, read.dataOffset + item.size)
+      const { sparse, sizeBytes } = read.member
+      if (read.dataOffset + sizeBytes > plain.byteLength) return { kind: 'spans' }
+      const data = plain.subarray(read.dataOffset, read.dataOffset + sizeBytes)
       hasher.reset()
+      if (sparse !== undefined) hasher.update(encodeSparseMap(sparse.map, sparse.realSizeBytes))
       if (hasher.update(data).digest('hex') !== item.hash)
         throw new BastionError('artifact_damaged', `${pathText(item.path).text} does not have the bytes its hash was made of`)
       if (placer === null || !restore) return { kind: 'done', bytes: item.size }
       const begun = placer.beginFile(item)
       if ('outcome' in begun) return begun.outcome
       try {
+        if (sparse !== undefined) begun.file.spread(sparse)
         begun.file.write(data)
       } catch (error) {
         begun.file.drop()

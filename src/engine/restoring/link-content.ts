@@ -11,16 +11,17 @@ export interface LinkContent {
   find(firstName: BytePath): Promise<IndexedEntry | null>
 }
 
-export function createLinkContent(index: EntriesIndex): LinkContent {
+/** @param artifact tells what has content in it */
+export function createLinkContent(index: EntriesIndex, artifact: { holds(entry: IndexedEntry): boolean }): LinkContent {
   const noted = createNameSet()
   return {
-    note({ kind, at, hardlink_group: group, bytes }) {
-      if (kind === 'file' && at !== undefined && group !== undefined) noted.add(bytes)
+    note(entry) {
+      if (entry.kind === 'file' && entry.hardlink_group !== undefined && artifact.holds(entry)) noted.add(entry.bytes)
     },
     isNoted: (firstName) => noted.has(firstName),
     async find(firstName) {
       const first = await index.find(firstName)
-      return first?.kind === 'file' && first.at !== undefined ? first : null
+      return first?.kind === 'file' && artifact.holds(first) ? first : null
     },
   }
 }

@@ -5,6 +5,7 @@ import {
   fchmodSync,
   fchownSync,
   fstatSync,
+  ftruncateSync,
   lchownSync,
   linkSync,
   lstatSync,
@@ -19,13 +20,17 @@ import { randomBytes } from 'node:crypto'
 import { BastionError } from '../../core/errors.ts'
 import { type BytePath, fsPath, pathText } from '../../lib/byte-path.ts'
 import { createNodeMaker } from '../../lib/posix-mknod.ts'
+import { createXattrs } from '../../lib/posix-xattr.ts'
 import { createTimeSetter, type TimeSetter } from '../../lib/posix-times.ts'
 import type { Destination, DirectoryHandle } from './destination.ts'
+import { type SparseLayout, spread } from './sparse-layout.ts'
 import type { ConflictPolicy, ExtractItem, ExtractOutcome, MetadataNote } from './extract-protocol.ts'
 
 /** A file on its way: complete under a temporary name, then at its own. */
 export interface PendingFile {
   readonly fd: number
+  /** Makes it a sparse file: what is written then is its data, holes left out. */
+  spread(layout: SparseLayout): void
   write(bytes: Uint8Array): void
   /** Metadata, then the name, at once. */
   place(): ExtractOutcome
@@ -53,6 +58,7 @@ const openPath = 0o10000000
 export function createEntryPlacer(destination: Destination, options: { conflict: ConflictPolicy; owners: boolean }): EntryPlacer {
   const times: TimeSetter = createTimeSetter()
   const makeNode = createNodeMaker()
+  const xattrs = createXattrs()
   const temporaryPrefix = `.bastion-restore-${randomBytes(6).toString('hex')}-`
   let temporaryCount = 0
 
@@ -143,8 +149,19 @@ export function createEntryPlacer(destination: Destination, options: { conflict:
       fchmodSync(fd, mode)
       if (mode !== (item.mode & permissionBits)) notes.push('mode')
     })
+    putXattrs(fd, item, notes)
     attempt('mtime', notes, () => times.setByHandle(fd, item.mtimeNs))
     return notes
+  }
+
+  /** After owner and mode, which take away capabilities and change an ACL. What lends rights or is for the system alone is only for whose owner is restored too. */
+  function putXattrs(of: number | string | Buffer, item: ExtractItem, notes: MetadataNote[]): void {
+    for (const xattr of item.xattrs ?? []) {
+      const isOurs = options.owners || /^(?:user\.|system\.posix_acl_)/.test(xattr[0])
+      if (!isOurs || xattrs === null || !attempt('xattrs', [], () => xattrs.write(of, xattr))) {
+        if (!notes.includes('xattrs')) notes.push('xattrs')
+      }
+    }
   }
 
   /** For what is not opened: links, FIFOs, devices. */
@@ -152,6 +169,7 @@ export function createEntryPlacer(destination: Destination, options: { conflict:
     const notes: MetadataNote[] = []
     if (options.owners) attempt('owner', notes, () => lchownSync(path, item.uid, item.gid))
     if (item.kind !== 'symlink') attempt('mode', notes, () => chmodUnopened(path, item.mode & permissionBits))
+    putXattrs(path, item, notes)
     attempt('mtime', notes, () => times.setByPath(path, item.mtimeNs))
     return notes
   }
@@ -168,14 +186,22 @@ export function createEntryPlacer(destination: Destination, options: { conflict:
         if (open) closeSync(fd)
         open = false
       }
+      const put = (bytes: Uint8Array, offset: number | null) => {
+        for (let done = 0; done < bytes.byteLength;) {
+          done += writeSync(fd, bytes, done, bytes.byteLength - done, offset === null ? null : offset + done)
+        }
+      }
+      let write = (bytes: Uint8Array) => put(bytes, null)
       // The directory's handle may be closed before a long file is whole; its name is then looked up anew.
       const here = () => destination.parentOf(item.to).directory
       return {
         file: {
           fd,
-          write(bytes) {
-            for (let done = 0; done < bytes.byteLength;) done += writeSync(fd, bytes, done)
+          spread(layout) {
+            ftruncateSync(fd, layout.realSizeBytes)
+            write = spread(layout, put)
           },
+          write: (bytes) => write(bytes),
           place() {
             try {
               const notes = finishHandle(fd, item)

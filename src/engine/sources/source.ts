@@ -1,5 +1,6 @@
 import type { CoverageItem } from '../../core/coverage.ts'
 import type { EntryKind } from '../../core/entry.ts'
+import type { FrozenGrade } from '../../core/grade.ts'
 import type { BytePath } from '../../lib/byte-path.ts'
 import type { FileStat } from '../../lib/file-stat.ts'
 
@@ -20,8 +21,8 @@ export interface SourceEntry {
   linkCount: number
   /** read through a symbolic link (`symlink_policy: follow`) */
   followed: boolean
-  /** read from a source snapshot, where nothing changes */
-  frozen: boolean
+  /** read from a source snapshot, where nothing changes, and what that is worth */
+  frozen: FrozenGrade | false
 }
 
 /** Something that should have been stored and could not even be looked at. */

@@ -29,6 +29,8 @@ export interface TargetContractCase {
   readonly name: string
   /** The case says nothing about a target without these. */
   readonly needs: readonly (keyof TargetFeatures)[]
+  /** It names keys outside of its prefix, to see them refused: only for places that hold nothing else. */
+  readonly leavesPrefix: boolean
   /** @throws ContractViolation when the promise is not kept; an error of the target where none was due comes through as it is */
   run(target: Target, context: ContractContext): Promise<void>
 }
@@ -47,8 +49,13 @@ export function isCaseFor(contractCase: TargetContractCase, features: TargetFeat
 
 type Run = (target: Target, at: (name: string) => string, prefix: string, patienceMs: number) => Promise<void>
 
-function promise(name: string, run: Run, needs: readonly (keyof TargetFeatures)[] = []): TargetContractCase {
-  return { name, needs, run: (target, { prefix, patienceMs = 10_000 }) => run(target, (rest) => `${prefix}/${rest}`, prefix, patienceMs) }
+function promise(name: string, run: Run, needs: readonly (keyof TargetFeatures)[] = [], leavesPrefix = false): TargetContractCase {
+  return {
+    name,
+    needs,
+    leavesPrefix,
+    run: (target, { prefix, patienceMs = 10_000 }) => run(target, (rest) => `${prefix}/${rest}`, prefix, patienceMs),
+  }
 }
 
 export const targetContract: readonly TargetContractCase[] = [
@@ -361,33 +368,38 @@ export const targetContract: readonly TargetContractCase[] = [
     same((await target.stat(at('object')))?.sizeBytes, 1, 'its size')
   }),
 
-  promise('keys that lead elsewhere or nowhere are refused by every method', async (target, at, prefix) => {
-    await target.put(at('object'), someBytes(1, 30))
-    const keys = [
-      '/object',
-      `/${prefix}/object`,
-      at('object/'),
-      at('/object'),
-      at('../escaped'),
-      at('./object'),
-      at('..'),
-      '..',
-      '.',
-      '../escaped',
-      at('a/./b'),
-      at('nu\0l'),
-      at('half\ud800'),
-    ]
-    for (const key of [...keys, '']) {
-      await rejects(target.put(key, someBytes(1, 31)), 'invalid_spec')
-      await rejects(target.get(key), 'invalid_spec')
-      await rejects(target.stat(key), 'invalid_spec')
-      await rejects(target.remove(key), 'invalid_spec')
-      await rejects(target.removeTree(key), 'invalid_spec')
-      if (key !== '') await rejects(listed(target, key), 'invalid_spec')
-    }
-    sameKeys(await listed(target, prefix, { recursive: true }), [at('object')])
-  }),
+  promise(
+    'keys that lead elsewhere or nowhere are refused by every method',
+    async (target, at, prefix) => {
+      await target.put(at('object'), someBytes(1, 30))
+      const keys = [
+        '/object',
+        `/${prefix}/object`,
+        at('object/'),
+        at('/object'),
+        at('../escaped'),
+        at('./object'),
+        at('..'),
+        '..',
+        '.',
+        '../escaped',
+        at('a/./b'),
+        at('nu\0l'),
+        at('half\ud800'),
+      ]
+      for (const key of [...keys, '']) {
+        await rejects(target.put(key, someBytes(1, 31)), 'invalid_spec')
+        await rejects(target.get(key), 'invalid_spec')
+        await rejects(target.stat(key), 'invalid_spec')
+        await rejects(target.remove(key), 'invalid_spec')
+        await rejects(target.removeTree(key), 'invalid_spec')
+        if (key !== '') await rejects(listed(target, key), 'invalid_spec')
+      }
+      sameKeys(await listed(target, prefix, { recursive: true }), [at('object')])
+    },
+    [],
+    true,
+  ),
 
   promise('a key keeps its characters', async (target, at, prefix) => {
     const names = [
@@ -398,7 +410,6 @@ export const targetContract: readonly TargetContractCase[] = [
       'q?x#y',
       'it\'s "quoted"',
       'ünï-日本-🗄',
-      '.hidden',
       'tail.',
       '~tilde',
       'a:b',
@@ -413,6 +424,25 @@ export const targetContract: readonly TargetContractCase[] = [
       await listed(target, prefix, { recursive: true }),
       names.map((name) => at(`${name}/${name}`)),
     )
+  }),
+
+  promise('a name may begin with a dot', async (target, at, prefix) => {
+    await target.put(at('.hidden/.object'), someBytes(5, 38))
+    sameBytes(await read(target, at('.hidden/.object')), someBytes(5, 38))
+    sameKeys(await listed(target, prefix), [at('.hidden')])
+    sameKeys(await listed(target, prefix, { recursive: true }), [at('.hidden/.object')])
+  }),
+
+  promise('an object that is put in place is stored as any other', async (target, at) => {
+    const bytes = someBytes(100_000, 39)
+    await target.put(at('new/bytes'), bytes, { inPlace: true })
+    await target.put(at('new/stream'), chunksOf(bytes, bytes), { inPlace: true })
+    sameBytes(await read(target, at('new/bytes')), bytes)
+    same((await target.stat(at('new/stream')))?.sizeBytes, 2 * bytes.length, 'its size')
+    const failure = new Error('the source broke')
+    await rejectsWith(target.put(at('new/failed'), failing(failure, bytes), { inPlace: true }), failure)
+    await rejects(target.put(at('new/failed'), chunksOf(bytes), { inPlace: true, sizeBytes: 1 }), 'target_rejected')
+    same(await existsDetail(target.put(at('new/bytes'), new Uint8Array(1), { inPlace: true, ifAbsent: true })), true, 'details.exists of the error')
   }),
 
   promise('after an abort nothing begins', async (target, at, prefix) => {
@@ -456,6 +486,95 @@ export const targetContract: readonly TargetContractCase[] = [
       'canceled',
     )
   }),
+
+  promise(
+    'a directory can be made and stays empty, and once more is no error',
+    async (target, at, prefix) => {
+      const tree = target.tree!
+      same(await tree.makeDirectory(at('made/empty')), true, 'making it')
+      same(await tree.makeDirectory(at('made/empty')), true, 'making it again')
+      same((await listed(target, at('made')))[0]?.kind, 'directory', 'the kind of what was made')
+      sameKeys(await listed(target, prefix, { recursive: true }), [])
+      await target.put(at('made/empty/object'), someBytes(3, 40))
+      sameBytes(await read(target, at('made/empty/object')), someBytes(3, 40))
+    },
+    ['realTree'],
+  ),
+
+  promise(
+    'a symbolic link is kept and never followed, whatever it leads to',
+    async (target, at, prefix) => {
+      const tree = target.tree!
+      await target.put(at('inside/object'), someBytes(7, 41))
+      for (const [name, to] of [
+        ['to-object', 'inside/object'],
+        ['to-directory', 'inside'],
+        ['to-nowhere', '../../../../etc/passwd'],
+        ['not-text', '\xff'],
+      ] as const) {
+        same(await tree.symlink(at(name), to), true, `making ${name}`)
+        same(await tree.symlink(at(name), to), false, `making ${name} where it is`)
+      }
+      sameKeys(await listed(target, prefix, { recursive: true }), [at('inside/object')])
+      for (const name of ['to-object', 'to-nowhere', 'to-directory/object']) {
+        await rejects(target.get(at(name)), 'target_rejected')
+        await rejects(target.put(at(`${name}/below`), someBytes(1, 42)), 'target_rejected')
+      }
+      same((await target.removeTree(at('inside'))).objects, 1, 'the objects removed')
+      await target.removeTree(prefix)
+      sameKeys(await listed(target, prefix), [])
+    },
+    ['realTree'],
+  ),
+
+  promise(
+    'a link is one more name of an object, and takes no other one',
+    async (target, at) => {
+      const tree = target.tree!
+      await target.put(at('object'), someBytes(100, 43))
+      await target.put(at('taken'), someBytes(1, 44))
+      same(await tree.link(at('deep/er/name'), at('object')), true, 'making it')
+      same(await tree.link(at('taken'), at('object')), false, 'making it where something is')
+      sameBytes(await read(target, at('taken')), someBytes(1, 44))
+      await target.remove(at('object'))
+      sameBytes(await read(target, at('deep/er/name')), someBytes(100, 43))
+    },
+    ['realTree'],
+  ),
+
+  promise(
+    'metadata is taken for what is there, and told where nothing is',
+    async (target, at, prefix) => {
+      const tree = target.tree!
+      const metadata = { mode: 0o100500, uid: 0, gid: 0, mtimeNs: 1_000_000_000_000_000_001n }
+      await target.put(at('directory/object'), someBytes(10, 45))
+      await tree.symlink(at('link'), 'nowhere')
+      for (const name of ['directory/object', 'directory', 'link']) same(await tree.setMetadata(at(name), metadata), true, name)
+      same(await tree.setMetadata(at('absent'), metadata), false, 'absent')
+      same(await tree.setMetadata(at('absent/deeper'), metadata), false, 'absent/deeper')
+      const stat = await target.stat(at('directory/object'))
+      check(stat?.modifiedMs === undefined || Math.round(stat.modifiedMs) === 1_000_000_000_000, 'its time is the one that was set')
+      // Nobody may write to the directory now.
+      same((await target.removeTree(at('directory'))).objects, 1, 'the objects removed')
+      sameKeys(await listed(target, prefix), [])
+    },
+    ['realTree'],
+  ),
+
+  promise(
+    'keys of a tree that lead elsewhere are refused',
+    async (target, at) => {
+      const tree = target.tree!
+      for (const key of ['', '..', at('../out'), at('/x'), '/etc']) {
+        await rejects(tree.makeDirectory(key), 'invalid_spec')
+        await rejects(tree.symlink(key, 'x'), 'invalid_spec')
+        await rejects(tree.link(key, at('object')), 'invalid_spec')
+        await rejects(tree.link(at('name'), key), 'invalid_spec')
+        await rejects(tree.setMetadata(key, { mode: 0, uid: 0, gid: 0, mtimeNs: 0n }), 'invalid_spec')
+      }
+    },
+    ['realTree'],
+  ),
 
   promise('flush, where there is one, succeeds on what was put and on nothing', async (target, at) => {
     await target.flush?.(at('absent'))

@@ -1,4 +1,5 @@
-import { passOn } from './pass-on.ts'
+import { mapBody } from './map-body.ts'
+import { passOn, treeByPuts } from './pass-on.ts'
 import type { ObjectEntry, Target } from './target.ts'
 
 export const targetMethods = ['put', 'get', 'stat', 'list', 'remove', 'removeTree', 'flush'] as const
@@ -34,9 +35,16 @@ export function createCountingTarget(inner: Target): Target & { readonly counts:
   const { flush } = inner
   return {
     ...passOn(inner),
+    ...treeByPuts(inner),
     async put(key, body, options) {
       const count = countRequest('put', key)
-      if (!(body instanceof Uint8Array)) return await inner.put(key, counted(body, count), options)
+      if (!(body instanceof Uint8Array)) {
+        return await inner.put(
+          key,
+          mapBody(body, (chunks) => counted(chunks, count)),
+          options,
+        )
+      }
       count.bytes += body.length
       return await inner.put(key, body, options)
     },

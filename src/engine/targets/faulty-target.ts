@@ -1,6 +1,8 @@
 import { BastionError, type ErrorCode } from '../../core/errors.ts'
 import { cancellationOf, throwIfCanceled } from './cancellation.ts'
 import type { TargetMethod } from './counting-target.ts'
+import { mapBody } from './map-body.ts'
+import { treeByPuts } from './pass-on.ts'
 import type { ObjectEntry, ObjectStat, Target } from './target.ts'
 
 export type Fault =
@@ -111,22 +113,27 @@ export function createFaultyTarget(inner: Target, options: FaultyOptions): Targe
     else if (fault.silently !== true) throw failure({ code: 'target_unreachable' }, method, key)
   }
 
+  // Its failures are those of a place that leaves trying again to whoever puts.
+  const { holdsPieces: _holdsPieces, ...features } = inner.features
+
   return {
     label: inner.label,
-    features: inner.features,
+    features,
 
     put: (key, body, putOptions = {}) =>
       around('put', key, putOptions.signal, async (fault) => {
         const damages = fault?.kind === 'cut' || fault?.kind === 'stall'
         if (!damages && options.fullAfterBytes === undefined) return lieAbout(await inner.put(key, body, putOptions), fault)
         let sentBytes = 0
-        let chunks = body instanceof Uint8Array ? oneChunk(body) : body
-        if (options.fullAfterBytes !== undefined) chunks = limited(chunks)
-        chunks = countBytes(chunks, (bytes) => (sentBytes += bytes))
-        chunks = damaged(chunks, fault, 'put', key, putOptions.signal)
+        const sent = mapBody(body, (chunks) => {
+          sentBytes = 0
+          const admitted = options.fullAfterBytes === undefined ? chunks : limited(chunks)
+          const counted = countBytes(admitted, (bytes) => (sentBytes += bytes))
+          return damaged(counted, fault, 'put', key, putOptions.signal)
+        })
         const { sizeBytes: _, ...anySize } = putOptions
         const isLoss = fault?.kind === 'cut' && fault.silently === true
-        const result = await inner.put(key, chunks, isLoss ? anySize : putOptions)
+        const result = await inner.put(key, sent, isLoss ? anySize : putOptions)
         return isLoss ? { sizeBytes: sentBytes } : lieAbout(result, fault)
       }),
 
@@ -153,6 +160,7 @@ export function createFaultyTarget(inner: Target, options: FaultyOptions): Targe
     remove: (key) => around('remove', key, undefined, () => inner.remove(key)),
     removeTree: (prefix) => around('removeTree', prefix, undefined, () => inner.removeTree(prefix)),
     ...(inner.flush && { flush: (prefix: string) => around('flush', prefix, undefined, () => inner.flush!(prefix)) }),
+    ...treeByPuts(inner),
     close: () => inner.close(),
   }
 }
@@ -177,10 +185,6 @@ function lieAbout<T extends { sizeBytes?: number }>(answer: T, fault: Fault | un
 async function untilAborted(signal: AbortSignal | undefined): Promise<never> {
   throwIfCanceled(signal)
   return await new Promise<never>((_, reject) => signal?.addEventListener('abort', () => reject(cancellationOf(signal)), { once: true }))
-}
-
-async function* oneChunk(body: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield body
 }
 
 async function* countBytes(chunks: AsyncIterable<Uint8Array>, count: (bytes: number) => void): AsyncGenerator<Uint8Array, void, undefined> {

@@ -1,4 +1,4 @@
-import type { Target } from './target.ts'
+import type { Target, TargetTree } from './target.ts'
 
 /** A target that does nothing but ask `inner`: what a wrapper starts from. */
 export function passOn(inner: Target): Target {
@@ -12,6 +12,14 @@ export function passOn(inner: Target): Target {
     remove: (key) => inner.remove(key),
     removeTree: (prefix) => inner.removeTree(prefix),
     ...(inner.flush && { flush: (prefix: string) => inner.flush!(prefix) }),
+    ...(inner.tree && { tree: inner.tree }),
     close: () => inner.close(),
   }
+}
+
+/** For a wrapper that has to see every byte: files are put, and not written past it. */
+export function treeByPuts({ tree }: Target): { tree?: TargetTree } {
+  if (tree === undefined) return {}
+  const { openDirectory: _, ...byPuts } = tree
+  return { tree: byPuts }
 }

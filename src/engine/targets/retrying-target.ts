@@ -1,117 +1,80 @@
-import type { Clock } from '../../core/clock.ts'
 import { BastionError, hasCode } from '../../core/errors.ts'
-import { throwIfCanceled } from './cancellation.ts'
 import { passOn } from './pass-on.ts'
-import type { Sleep } from './sleep.ts'
-import type { GetOptions, ListOptions, ObjectEntry, PutOptions, PutResult, Target } from './target.ts'
-
-export interface RetryPolicy {
-  /** tries of one request, the first included, without progress between them */
-  attempts: number
-  /** Before the second try; doubled before each further one. Half of it is jitter. */
-  firstDelayMs: number
-  maxDelayMs: number
-  /** No new try begins after so long since the first. */
-  giveUpAfterMs: number
-}
-
-export const defaultRetryPolicy: RetryPolicy = { attempts: 6, firstDelayMs: 500, maxDelayMs: 30_000, giveUpAfterMs: 10 * 60_000 }
-
-export interface RetryingOptions {
-  policy?: RetryPolicy
-  clock: Clock
-  sleep: Sleep
-  /** 0 ≤ x < 1 */
-  random: () => number
-  onRetry?: (retry: { doing: string; attempt: number; delayMs: number; error: BastionError }) => void
-}
+import { createRetries, type RetryingOptions } from './retries.ts'
+import {
+  type Body,
+  type GetOptions,
+  isReplayable,
+  type ListOptions,
+  type ObjectEntry,
+  type PutOptions,
+  type PutResult,
+  type Replayable,
+  type Target,
+  type TargetTree,
+} from './target.ts'
 
 /**
- * The same target, which tries again what failed with a retryable error (an error's `details.retry_after_ms` is the least it waits).
+ * The same target, which tries again what failed, as {@link createRetries} says.
  *
- * - A body that can be read once only is sent once only.
+ * - Bytes and what is replayable are sent again; a body that can be read once only is sent once only. Where a driver holds
+ *   pieces of a stream, it sends those again by itself.
  * - A get goes on from the byte reached where the target reads ranges; every byte that came begins the count of tries anew.
  * - A listing begins again until its first entry is out.
  * - `removeTree` counts what its last try removed.
  */
 export function createRetryingTarget(inner: Target, options: RetryingOptions): Target {
-  const { policy = defaultRetryPolicy, clock, sleep, random, onRetry } = options
+  const retries = createRetries(options)
 
-  interface Tries {
-    /** Resolves when to try again; @throws the error when it is not to be. */
-    failed(error: unknown): Promise<void>
-    progressed(): void
-  }
-
-  function startTries(doing: string, signal: AbortSignal | undefined): Tries {
-    let attempt = 1
-    let startedMs = clock.now()
-    return {
-      async failed(error) {
-        throwIfCanceled(signal)
-        if (!(error instanceof BastionError) || !error.retryable || attempt >= policy.attempts) throw error
-        const delayMs = delayBefore(attempt, error)
-        if (clock.now() + delayMs - startedMs > policy.giveUpAfterMs) throw error
-        attempt++
-        onRetry?.({ doing, attempt, delayMs, error })
-        await sleep(delayMs, signal)
-        throwIfCanceled(signal)
-      },
-      progressed() {
-        attempt = 1
-        startedMs = clock.now()
-      },
-    }
-  }
-
-  function delayBefore(attempt: number, error: BastionError): number {
-    const fullMs = Math.min(policy.maxDelayMs, policy.firstDelayMs * 2 ** (attempt - 1))
-    const delayMs = fullMs / 2 + (random() * fullMs) / 2
-    const askedMs = error.details['retry_after_ms']
-    return typeof askedMs === 'number' ? Math.max(delayMs, askedMs) : delayMs
-  }
-
-  async function retried<T>(doing: string, signal: AbortSignal | undefined, work: (isRetry: boolean) => Promise<T>): Promise<T> {
-    const tries = startTries(doing, signal)
-    for (let isRetry = false; ; isRetry = true) {
-      try {
-        return await work(isRetry)
-      } catch (error) {
-        await tries.failed(error)
-      }
-    }
-  }
-
-  async function put(key: string, body: Uint8Array | AsyncIterable<Uint8Array>, putOptions: PutOptions = {}): Promise<PutResult> {
-    if (!(body instanceof Uint8Array)) return await inner.put(key, body, putOptions)
-    return await retried(`put ${key}`, putOptions.signal, async (isRetry) => {
+  async function put(key: string, body: Body, putOptions: PutOptions = {}): Promise<PutResult> {
+    if (!(body instanceof Uint8Array || isReplayable(body))) return await inner.put(key, body, putOptions)
+    return await retries.run(`put ${key}`, putOptions.signal, async (isRetry) => {
       try {
         return await inner.put(key, body, putOptions)
       } catch (error) {
         // The try before may have stored it and only its answer was lost: then what "exists" is our own.
         const exists = isRetry && hasCode(error, 'target_rejected') && error.details['exists'] === true
-        if (exists && (await holds(key, body, putOptions.signal))) return { sizeBytes: body.length }
-        throw error
+        const bytes = exists ? await sameBytes(key, body, putOptions.signal) : null
+        if (bytes === null) throw error
+        return { sizeBytes: bytes }
       }
     })
   }
 
-  async function holds(key: string, body: Uint8Array, signal: AbortSignal | undefined): Promise<boolean> {
-    let offset = 0
-    for await (const chunk of await inner.get(key, signal && { signal })) {
-      if (Buffer.compare(chunk, body.subarray(offset, offset + chunk.length)) !== 0) return false
-      offset += chunk.length
+  /** How many bytes the object has when they are those of `body`, else `null`. */
+  async function sameBytes(key: string, body: Uint8Array | Replayable, signal: AbortSignal | undefined): Promise<number | null> {
+    const stored = (await inner.get(key, signal && { signal }))[Symbol.asyncIterator]()
+    let bytes = 0
+    let left: Uint8Array = new Uint8Array()
+    for await (const chunk of body instanceof Uint8Array ? [body] : body) {
+      for (let at = 0; at < chunk.length;) {
+        if (left.length === 0) {
+          const next = await stored.next()
+          if (next.done === true) return null
+          left = next.value
+        }
+        const piece = left.subarray(0, chunk.length - at)
+        if (Buffer.compare(piece, chunk.subarray(at, at + piece.length)) !== 0) return null
+        at += piece.length
+        bytes += piece.length
+        left = left.subarray(piece.length)
+      }
     }
-    return offset === body.length
+    while (left.length === 0) {
+      const next = await stored.next()
+      if (next.done === true) return bytes
+      left = next.value
+    }
+    return null
   }
 
   async function get(key: string, getOptions: GetOptions = {}): Promise<AsyncIterable<Uint8Array>> {
-    const first = await retried(`get ${key}`, getOptions.signal, async () => await inner.get(key, getOptions))
+    const first = await retries.run(`get ${key}`, getOptions.signal, async () => await inner.get(key, getOptions))
     return { [Symbol.asyncIterator]: () => resumed(key, getOptions, first) }
   }
 
   async function* resumed(key: string, getOptions: GetOptions, first: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-    const tries = startTries(`get ${key}`, getOptions.signal)
+    const tries = retries.start(`get ${key}`, getOptions.signal)
     let reached = 0
     let source: AsyncIterable<Uint8Array> | undefined = first
     for (;;) {
@@ -148,7 +111,7 @@ export function createRetryingTarget(inner: Target, options: RetryingOptions): T
   }
 
   async function* list(prefix: string, listOptions: ListOptions = {}): AsyncGenerator<ObjectEntry, void, undefined> {
-    const tries = startTries(`list ${prefix}`, listOptions.signal)
+    const tries = retries.start(`list ${prefix}`, listOptions.signal)
     let listed = false
     for (;;) {
       try {
@@ -164,15 +127,27 @@ export function createRetryingTarget(inner: Target, options: RetryingOptions): T
     }
   }
 
+  function retriedTree(tree: TargetTree): TargetTree {
+    const { openDirectory } = tree
+    return {
+      makeDirectory: (key) => retries.run(`make ${key}`, undefined, () => tree.makeDirectory(key)),
+      symlink: (key, to) => retries.run(`make ${key}`, undefined, () => tree.symlink(key, to)),
+      link: (key, existing) => retries.run(`make ${key}`, undefined, () => tree.link(key, existing)),
+      setMetadata: (key, metadata) => retries.run(`describe ${key}`, undefined, () => tree.setMetadata(key, metadata)),
+      ...(openDirectory && { openDirectory: (prefix: string) => retries.run(`open ${prefix}`, undefined, () => openDirectory(prefix)) }),
+    }
+  }
+
   return {
     ...passOn(inner),
     put,
     get,
     list,
-    stat: (key) => retried(`stat ${key}`, undefined, () => inner.stat(key)),
-    remove: (key) => retried(`remove ${key}`, undefined, () => inner.remove(key)),
-    removeTree: (prefix) => retried(`remove ${prefix}`, undefined, () => inner.removeTree(prefix)),
-    ...(inner.flush && { flush: (prefix: string) => retried(`flush ${prefix}`, undefined, () => inner.flush!(prefix)) }),
+    stat: (key) => retries.run(`stat ${key}`, undefined, () => inner.stat(key)),
+    remove: (key) => retries.run(`remove ${key}`, undefined, () => inner.remove(key)),
+    removeTree: (prefix) => retries.run(`remove ${prefix}`, undefined, () => inner.removeTree(prefix)),
+    ...(inner.tree && { tree: retriedTree(inner.tree) }),
+    ...(inner.flush && { flush: (prefix: string) => retries.run(`flush ${prefix}`, undefined, () => inner.flush!(prefix)) }),
   }
 }
 

@@ -2,27 +2,29 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { BastionError } from '../../core/errors.ts'
 import type { TargetConfig } from '../../protocol/target-descriptions.ts'
+import { isOpenS3Query, parseS3Url } from './s3/s3-url.ts'
+import { isOpenSftpQuery, parseSftpUrl } from './sftp/sftp-url.ts'
+import { parseWebdavUrl } from './webdav/webdav-url.ts'
 
-/** Places Bastion is to know, but this build does not. */
-const plannedSchemes = ['webdav+https', 'webdav+http', 's3', 'sftp']
-
-const ways = 'a folder (/backups, ./backups), file:///backups or memory:'
+const ways = 'a folder (/backups, ./backups), file:///backups, webdav+https://host/dir, s3://bucket/prefix, sftp://user@host/folder or memory:'
 
 /**
- * The target a person named: `/backups`, `backups` (against `baseDir`), `file:///backups`, `memory:`.
+ * The target a person named: `/backups`, `backups` (against `baseDir`), `file:///backups`, `webdav+https://host/dir`, `s3://bucket/prefix?endpoint=…`,
+ * `sftp://user@host/folder`, `memory:`.
  * @param baseDir absolute; where the person stood
- * @throws invalid_spec when it is none of them, unsupported when this build has no driver for it; neither message holds a credential
+ * @param env of the process, for what a URL should not hold: credentials
+ * @throws invalid_spec when it is none of them; the message holds no credential
  */
-export function parseTarget(text: string, baseDir: string): TargetConfig {
+export function parseTarget(text: string, baseDir: string, env: NodeJS.ProcessEnv = {}): TargetConfig {
   if (text === '') throw new BastionError('invalid_spec', `No target is given; it is ${ways}.`)
   if (text.includes('\0')) throw new BastionError('invalid_spec', 'A target holds no NUL.')
   if (text === 'memory:') return { type: 'memory' }
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase()
   if (scheme === undefined) return { type: 'local_dir', path: resolve(baseDir, pathOf(text)) }
   if (scheme === 'file') return { type: 'local_dir', path: pathOfFileUrl(text) }
-  if (plannedSchemes.includes(scheme)) {
-    throw new BastionError('unsupported', `${redactTarget(text)}: ${scheme} targets are not in this build yet; it knows ${ways}.`)
-  }
+  if (scheme === 'webdav+https' || scheme === 'webdav+http') return parseWebdavUrl(text, redactTarget(text), env)
+  if (scheme === 'sftp') return parseSftpUrl(text, redactTarget(text), baseDir, env)
+  if (scheme === 's3') return parseS3Url(text, redactTarget(text), env)
   const meant = scheme === 'http' || scheme === 'https' ? ` Is webdav+${scheme}:// meant?` : ''
   throw new BastionError('invalid_spec', `${redactTarget(text)} names no kind of target; it is ${ways}.${meant}`)
 }
@@ -49,9 +51,18 @@ function pathOfFileUrl(text: string): string {
 
 /**
  * A TARGET (or ARTIFACT) as it may be shown and logged, its user part replaced: `sftp://***@host/dir`. When in doubt too much is hidden: a bare
- * `/`, `?` or `#` in a password makes a URL whose password cannot be told from its path, so all up to the last `@` goes.
+ * `/`, `?` or `#` in a password makes a URL whose password cannot be told from its path, so all up to the last `@` goes; and what follows a bucket's or a server's
+ * `?` goes when it is not only what we know to be open.
  */
 export function redactTarget(text: string): string {
+  const shown = hideUserPart(text)
+  const [, scheme, query] = /^(s3|sftp):\/\/[^?]*\?(.*?)(?:@latest)?$/is.exec(shown) ?? []
+  if (scheme === undefined || query === undefined) return shown
+  const isOpen = scheme.toLowerCase() === 's3' ? isOpenS3Query(query) : isOpenSftpQuery(query)
+  return isOpen ? shown : `${shown.slice(0, shown.indexOf('?'))}?***`
+}
+
+function hideUserPart(text: string): string {
   const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(text)?.[0] ?? ''
   const rest = text.slice(scheme.length)
   const firstSegment = /^[^/?#]*/.exec(rest)![0]

@@ -1,3 +1,6 @@
+import type { BytePath } from '../../lib/byte-path.ts'
+import type { NameRules } from './name-rules.ts'
+
 /**
  * A place that keeps artifacts. Keys are forward-slash paths without a leading slash; a target never interprets them.
  *
@@ -22,7 +25,7 @@ export interface Target {
    * `body` chunks are not changed by the caller until the put is settled, and are not kept afterwards. An error of the body is the put's.
    * @throws target_rejected when `sizeBytes` is given and the body has another length
    */
-  put(key: string, body: Uint8Array | AsyncIterable<Uint8Array>, options?: PutOptions): Promise<PutResult>
+  put(key: string, body: Body, options?: PutOptions): Promise<PutResult>
 
   /**
    * Reads an object, or `length` bytes from `offset`; a range that ends past the object ends with it, one that starts there is empty.
@@ -50,8 +53,23 @@ export interface Target {
   /** Makes everything put so far below `prefix` durable (syncfs). Absent: put is durable already, or the place cannot say. */
   flush?(prefix: string): Promise<void>
 
+  /** There exactly where `features.realTree` is. */
+  readonly tree?: TargetTree
+
   /** Ends connections; the target is not used afterwards. */
   close(): Promise<void>
+}
+
+/** A stream is read once, unless it is {@link Replayable}. */
+export type Body = Uint8Array | AsyncIterable<Uint8Array> | Replayable
+
+/** Gives all its bytes each time it is iterated, so that a put that failed in the middle can be tried again. Iterated again it gives the one before up. */
+export interface Replayable extends AsyncIterable<Uint8Array> {
+  readonly replayable: true
+}
+
+export function isReplayable(body: Body): body is Replayable {
+  return 'replayable' in body
 }
 
 /** Absent means no. */
@@ -61,16 +79,65 @@ export interface TargetFeatures {
   readonly rangeReads?: true
   /** `put` with an async body needs no more memory than a piece of it. */
   readonly streamingPut?: true
+  /** A streamed put that meets a passing failure goes on by itself and keeps no more than pieces for it. Absent: who puts keeps the body, to send it again. */
+  readonly holdsPieces?: true
   /** `put` with `ifAbsent` is decided by the place itself, without a race. */
   readonly conditionalPut?: true
+  /** A file, a directory and a link can stand there as what they are: `tree` makes them. */
+  readonly realTree?: true
+  /** Which keys it gives back as they were put; absent: only the safest, see {@link safestNames}. */
+  readonly names?: NameRules
   /** Absolute path of the objects where they are on this machine's own disk: left out of every source. May not exist yet. */
   readonly localRoot?: string
+}
+
+/**
+ * What a place can hold beside objects, so that an artifact can be looked at and copied without any tool. Keys are those of objects, directories on the way are made.
+ * What the place cannot hold is answered by `false`, and nothing is there then: the caller has it elsewhere too. Nothing here is durable before `flush`.
+ * `list`, `get` and `stat` never follow a link; `removeTree` takes all of it, whatever its modes.
+ */
+export interface TargetTree {
+  /** An empty directory; true also when it is there. */
+  makeDirectory(key: string): Promise<boolean>
+  /** @param to where it points, as it is */
+  symlink(key: string, to: BytePath): Promise<boolean>
+  /** One more name of an object; false when the name is taken. */
+  link(key: string, existing: string): Promise<boolean>
+  /** Of an object, a directory or a link; what the place does not keep of it is passed over. @returns whether it is there */
+  setMetadata(key: string, metadata: TreeMetadata): Promise<boolean>
+  /**
+   * An open handle of the directory `prefix`, which is made, for file calls of this process and its threads: what they make below it are the objects. Only where
+   * objects are files on this machine, and where nobody between has to see their bytes.
+   */
+  openDirectory?(prefix: string): Promise<TreeDirectory>
+}
+
+export interface TreeDirectory extends AsyncDisposable {
+  readonly fd: number
+  /** Makes everything made below it so far durable. @throws also when something of it was lost since it was opened */
+  flush(): Promise<void>
+}
+
+export interface TreeMetadata {
+  /** st_mode */
+  mode: number
+  /** where the process may give files away */
+  uid: number
+  gid: number
+  mtimeNs: bigint
+  /** as far as the place can keep them */
+  xattrs?: ReadonlyArray<readonly [name: string, value: Uint8Array]> | undefined
 }
 
 export interface PutOptions {
   sizeBytes?: number
   /** Fail with `target_rejected` (details `{exists: true}`) when the key exists. */
   ifAbsent?: boolean
+  /**
+   * The key is new, and only the caller writes to its directory and knows when what stands there counts. A place that is atomic by storing in two steps may store
+   * in one: then a part of the object may be seen meanwhile, and be left when the put fails. With `ifAbsent` it does not count.
+   */
+  inPlace?: boolean
   /** Told by targets that know it: a chunk of the body, or a slice of one, is not needed any more although the put goes on. Its memory may go. */
   onChunkDone?: (chunk: Uint8Array) => void
   signal?: AbortSignal

@@ -1,5 +1,6 @@
 import { throwIfCanceled } from './cancellation.ts'
-import { passOn } from './pass-on.ts'
+import { mapBody } from './map-body.ts'
+import { passOn, treeByPuts } from './pass-on.ts'
 import type { Target } from './target.ts'
 import type { TokenBucket } from './token-bucket.ts'
 
@@ -14,11 +15,11 @@ export function createThrottledTarget(inner: Target, limits: ThrottledOptions): 
   const { put: putBucket, get: getBucket } = limits
   return {
     ...passOn(inner),
+    ...(putBucket === undefined ? {} : treeByPuts(inner)),
     async put(key, body, options = {}) {
       if (putBucket === undefined) return await inner.put(key, body, options)
-      const whole = body instanceof Uint8Array
-      const sizeBytes = options.sizeBytes ?? (whole ? body.length : undefined)
-      const slowed = throttle(whole ? [body] : body, putBucket, options.signal)
+      const sizeBytes = options.sizeBytes ?? (body instanceof Uint8Array ? body.length : undefined)
+      const slowed = mapBody(body, (chunks) => throttle(chunks, putBucket, options.signal))
       return await inner.put(key, slowed, { ...options, ...(sizeBytes !== undefined && { sizeBytes }) })
     },
     async get(key, options = {}) {
@@ -30,7 +31,7 @@ export function createThrottledTarget(inner: Target, limits: ThrottledOptions): 
 
 /** Slices of at most a tenth of a second, so that the rate is even and an abort is noticed; nothing is copied. */
 async function* throttle(
-  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  chunks: AsyncIterable<Uint8Array>,
   bucket: TokenBucket,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {

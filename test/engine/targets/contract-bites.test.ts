@@ -3,7 +3,9 @@ import { ContractViolation } from '../../../src/engine/targets/contract-checks.t
 import { isCaseFor, targetContract } from '../../../src/engine/targets/contract.ts'
 import { createMemoryTarget } from '../../../src/engine/targets/memory/memory-target.ts'
 import { passOn } from '../../../src/engine/targets/pass-on.ts'
-import type { ObjectEntry, Target } from '../../../src/engine/targets/target.ts'
+import { createLocalDirTarget } from '../../../src/engine/targets/local-dir/local-dir-target.ts'
+import type { ObjectEntry, Target, TargetTree } from '../../../src/engine/targets/target.ts'
+import { temporaryFolder } from '../../support/temporary-folder.ts'
 
 // Targets that break one promise each. A contract that let one of them pass would prove nothing about the others.
 const liars: [what: string, lie: (inner: Target) => Partial<Target>][] = [
@@ -48,6 +50,35 @@ for (const [what, lie] of liars) {
       await contractCase
         .run(liar, { prefix: `case/${i}`, patienceMs: 50 })
         .catch((error: unknown) => failures.push(`${contractCase.name}: ${String(error)}`))
+    }
+    expect(failures).not.toEqual([])
+  })
+}
+
+// The same for those that say they hold a real tree.
+const treeLiars: [what: string, lie: (tree: TargetTree, inner: Target) => Partial<TargetTree>][] = [
+  ['makes no directories', () => ({ makeDirectory: async () => true })],
+  ['fails where a directory is', (tree) => ({ makeDirectory: async (key) => !(await tree.makeDirectory(key)) })],
+  ['follows links', (_, inner) => ({ symlink: async (key) => (await inner.put(key, new Uint8Array(3)), true) })],
+  ['says that it made what was there', (tree) => ({ symlink: async (key, to) => (await tree.symlink(key, to)) || true })],
+  [
+    'gives a link the name of another object',
+    (tree, inner) => ({ link: async (key, existing) => (await inner.remove(key), tree.link(key, existing)) }),
+  ],
+  ['makes copies instead of links', (_, inner) => ({ link: async (key) => (await inner.put(key, new Uint8Array(1)), true) })],
+  ['describes what is not there', (tree) => ({ setMetadata: async (key, metadata) => (await tree.setMetadata(key, metadata)) || true })],
+  ['forgets times', () => ({ setMetadata: async (key) => !key.includes('absent') })],
+]
+
+for (const [what, lie] of treeLiars) {
+  test(`the contract notices a target that ${what}`, async () => {
+    await using folder = await temporaryFolder()
+    const inner = createLocalDirTarget({ path: folder.path })
+    const liar: Target = { ...passOn(inner), tree: { ...inner.tree!, ...lie(inner.tree!, inner) } }
+    const failures: string[] = []
+    for (const [i, contractCase] of targetContract.entries()) {
+      if (!contractCase.needs.includes('realTree')) continue
+      await contractCase.run(liar, { prefix: `case/${i}` }).catch((error: unknown) => failures.push(`${contractCase.name}: ${String(error)}`))
     }
     expect(failures).not.toEqual([])
   })

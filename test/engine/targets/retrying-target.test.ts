@@ -4,7 +4,8 @@ import { createCountingTarget } from '../../../src/engine/targets/counting-targe
 import { createFaultyTarget, type FaultRule } from '../../../src/engine/targets/faulty-target.ts'
 import { createMemoryTarget } from '../../../src/engine/targets/memory/memory-target.ts'
 import { passOn } from '../../../src/engine/targets/pass-on.ts'
-import { createRetryingTarget, type RetryPolicy } from '../../../src/engine/targets/retrying-target.ts'
+import type { RetryPolicy } from '../../../src/engine/targets/retries.ts'
+import { createRetryingTarget } from '../../../src/engine/targets/retrying-target.ts'
 import type { Target } from '../../../src/engine/targets/target.ts'
 import { seededRandom } from '../../support/seed.ts'
 

@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest'
+import { BastionError } from '../../../src/core/errors.ts'
 import { createCountingTarget } from '../../../src/engine/targets/counting-target.ts'
 import { createFaultyTarget, type FaultRule } from '../../../src/engine/targets/faulty-target.ts'
 import { createMemoryTarget } from '../../../src/engine/targets/memory/memory-target.ts'
+import { passOn } from '../../../src/engine/targets/pass-on.ts'
+import { createRetryingTarget } from '../../../src/engine/targets/retrying-target.ts'
 import { sleep } from '../../../src/engine/targets/sleep.ts'
-import type { Target } from '../../../src/engine/targets/target.ts'
+import { type Body, type Target } from '../../../src/engine/targets/target.ts'
 import { createThrottledTarget } from '../../../src/engine/targets/throttled-target.ts'
 import { createTokenBucket } from '../../../src/engine/targets/token-bucket.ts'
 
@@ -30,6 +33,48 @@ function simulatedTime() {
       nowMs = Math.max(nowMs, wakeMs)
     },
     jump: (byMs: number) => (nowMs += byMs),
+  }
+}
+
+describe.each<[string, (inner: Target) => Target]>([
+  ['counting', createCountingTarget],
+  ['throttled', (inner) => createThrottledTarget(inner, { put: createTokenBucket({ bytesPerSecond: 1e6, ...simulatedTime() }) })],
+  ['faulty', (inner) => createFaultyTarget(inner, { rules: [{ fault: { kind: 'cut', afterBytes: 1_000_000, silently: true }, method: 'put' }] })],
+  ['faulty, with room enough', (inner) => createFaultyTarget(inner, { fullAfterBytes: 1_000_000 })],
+  ['retrying', (inner) => retrying(inner)],
+])('%s', (_, wrap) => {
+  const replayable: Body = { replayable: true, [Symbol.asyncIterator]: () => chunksOf(bytes, 30_000) }
+
+  test.each([
+    ['what is replayable', replayable],
+    ['bytes', bytes],
+  ])('passes %s on so that it can be sent again', async (_kind, body) => {
+    const memory = createMemoryTarget()
+    const target = wrap(retrying(failingOnce(memory)))
+    await target.put('object', body)
+    expect((await readAll(await memory.get('object'))).equals(bytes)).toBe(true)
+  })
+
+  test('passes a stream on as what it is: to be sent once', async () => {
+    const target = wrap(retrying(failingOnce(createMemoryTarget())))
+    await expect(target.put('object', chunksOf(bytes, 30_000))).rejects.toMatchObject({ code: 'target_unreachable' })
+  })
+})
+
+function retrying(inner: Target): Target {
+  return createRetryingTarget(inner, { clock: { now: () => 0 }, sleep: async () => {}, random: () => 0 })
+}
+
+/** The first put breaks off when it has taken some of its body. */
+function failingOnce(inner: Target): Target {
+  let puts = 0
+  return {
+    ...passOn(inner),
+    async put(key, body, options) {
+      if (++puts > 1) return await inner.put(key, body, options)
+      if (!(body instanceof Uint8Array)) for await (const _ of body) break
+      throw new BastionError('target_unreachable', 'The connection broke.')
+    },
   }
 }
 

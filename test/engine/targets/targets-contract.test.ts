@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { tmpdir } from 'node:os'
@@ -7,10 +8,18 @@ import { createFaultyTarget } from '../../../src/engine/targets/faulty-target.ts
 import { createLocalDirTarget } from '../../../src/engine/targets/local-dir/local-dir-target.ts'
 import { createMemoryTarget } from '../../../src/engine/targets/memory/memory-target.ts'
 import { createRetryingTarget } from '../../../src/engine/targets/retrying-target.ts'
+import { createS3Target } from '../../../src/engine/targets/s3/s3-target.ts'
 import type { Target } from '../../../src/engine/targets/target.ts'
 import { createThrottledTarget } from '../../../src/engine/targets/throttled-target.ts'
 import { createTokenBucket } from '../../../src/engine/targets/token-bucket.ts'
+import { createWebdavTarget } from '../../../src/engine/targets/webdav/webdav-target.ts'
 import { seededRandom } from '../../support/seed.ts'
+import { startOpenssh, whyNoOpenssh, type OpensshServer } from '../../support/servers/openssh-server.ts'
+import { startPlainSftp, type PlainSftpServer } from '../../support/servers/plain-sftp-server.ts'
+import { newBucket, radosgw, whyNoRadosgw } from '../../support/servers/radosgw.ts'
+import { sftpTarget } from '../../support/servers/sftp-target.ts'
+import { webdavKinds, type WebdavKind } from '../../support/servers/webdav-servers.ts'
+import type { WebdavServer } from '../../support/servers/webdav-server.ts'
 import { testTargetContract } from '../../support/target-contract.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 
@@ -25,33 +34,91 @@ async function localDir(parent: string = tmpdir()): Promise<Target> {
   return createLocalDirTarget({ path: path.join(folder.path, 'not', 'yet', 'made') })
 }
 
-const places: [string, () => Target | Promise<Target>][] = [
+const webdavServers = new Map<WebdavKind, Promise<WebdavServer>>()
+afterAll(async () => {
+  for (const server of webdavServers.values()) await (await server)[Symbol.asyncDispose]()
+})
+
+async function webdav(kind: WebdavKind): Promise<Target> {
+  const starting = webdavServers.get(kind) ?? kind.start()
+  webdavServers.set(kind, starting)
+  const { url } = await starting
+  return createWebdavTarget({ baseUrl: `${url}/${randomUUID()}/not yet/made`, timeoutMs: 30_000, clock: { now: Date.now } })
+}
+
+let sshd: Promise<OpensshServer> | undefined
+afterAll(async () => (await sshd)?.[Symbol.asyncDispose]())
+
+async function sftpOnOpenssh(): Promise<Target> {
+  sshd ??= startOpenssh()
+  const server = await sshd
+  return sftpTarget(server, { path: path.join(server.folder, randomUUID(), 'not', 'yet', 'made') })
+}
+
+let plainSftp: Promise<PlainSftpServer> | undefined
+afterAll(async () => (await plainSftp)?.[Symbol.asyncDispose]())
+
+async function sftpWithoutExtensions(): Promise<Target> {
+  plainSftp ??= startPlainSftp({ namesOnly: true })
+  const folder = await temporaryFolder()
+  folders.push(folder)
+  return sftpTarget(await plainSftp, { path: path.join(folder.path, 'not', 'yet', 'made') })
+}
+
+async function s3OnRadosgw(): Promise<Target> {
+  const server = await radosgw()
+  const timeouts = { connectMs: 5_000, answerMs: 30_000, minBytesPerSecond: 1024 }
+  return createS3Target({ ...server, bucket: await newBucket(server), prefix: 'some/place', clock: { now: Date.now }, timeouts })
+}
+
+type Place = [name: string, open: () => Target | Promise<Target>, whyNot?: string | undefined, cannot?: Readonly<Record<string, string>>]
+
+const places: Place[] = [
   ['memory', () => createMemoryTarget({ clock: { now: () => 1_700_000_000_000 } })],
   ['local_dir on a disk', () => localDir()],
 ]
 
+const servers: Place[] = [
+  ['sftp on OpenSSH', sftpOnOpenssh, whyNoOpenssh()],
+  ['sftp on a server without extensions', sftpWithoutExtensions],
+  ['s3 on radosgw', s3OnRadosgw, await whyNoRadosgw()],
+  ...webdavKinds.map((kind): Place => [`webdav on ${kind.name}`, () => webdav(kind), kind.whyNot, kind.cannot]),
+]
+
+for (const [name, open, whyNot, cannot] of [...places, ...servers]) {
+  if (whyNot !== undefined) {
+    test(`contract: ${name}`, ({ skip }) => skip(whyNot))
+    continue
+  }
+  testTargetContract(name, open, cannot)
+  testTargetContract(
+    `retrying ${name} that fails every third request and breaks off every fourth get`,
+    async () => {
+      const faulty = createFaultyTarget(await open(), {
+        rules: [
+          { fault: { kind: 'cut', withinBytes: 2_000_000 }, method: 'get', probability: 0.25 },
+          // A stream is sent once only, so puts are left alone; their retries have tests of their own.
+          ...(['get', 'stat', 'list', 'remove', 'flush'] as const).map((method) => ({
+            fault: { kind: 'error' as const, code: 'target_unreachable' as const },
+            method,
+            probability: 1 / 3,
+          })),
+        ],
+        seed: 1,
+      })
+      return retrying(faulty)
+    },
+    cannot,
+  )
+}
+
+// What the wrappers promise does not depend on how far away the place is.
 for (const [name, open] of places) {
-  testTargetContract(name, open)
   testTargetContract(`counting ${name}`, async () => createCountingTarget(await open()))
   testTargetContract(`throttled ${name}`, async () => throttled(await open()))
   testTargetContract(`faulty ${name} without faults`, async () => createFaultyTarget(await open(), {}))
   testTargetContract(`faulty ${name} with room enough`, async () => createFaultyTarget(await open(), { fullAfterBytes: 2 ** 40 }))
   testTargetContract(`retrying ${name}`, async () => retrying(await open()))
-  testTargetContract(`retrying ${name} that fails every third request and breaks off every fourth get`, async () => {
-    const faulty = createFaultyTarget(await open(), {
-      rules: [
-        { fault: { kind: 'cut', withinBytes: 2_000_000 }, method: 'get', probability: 0.25 },
-        // A stream is sent once only, so puts are left alone; their retries have tests of their own.
-        ...(['get', 'stat', 'list', 'remove', 'flush'] as const).map((method) => ({
-          fault: { kind: 'error' as const, code: 'target_unreachable' as const },
-          method,
-          probability: 1 / 3,
-        })),
-      ],
-      seed: 1,
-    })
-    return retrying(faulty)
-  })
 }
 
 if (existsSync('/dev/shm')) testTargetContract('local_dir in memory (tmpfs)', () => localDir('/dev/shm'))

@@ -27,7 +27,7 @@ export interface TarMember {
   mtimeNs: bigint
   /** where a symlink points; for a hard link the path of the member it links to */
   linkPath?: BytePath
-  xattrs?: ReadonlyArray<readonly [name: string, value: Uint8Array]>
+  xattrs?: ReadonlyArray<readonly [name: string, value: Uint8Array]> | undefined
   sparse?: { map: SparseMap; realSizeBytes: number }
 }
 

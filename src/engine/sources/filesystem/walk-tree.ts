@@ -2,26 +2,31 @@ import { readdirSync } from 'node:fs'
 import type { PathRules } from '../../../core/path-rules.ts'
 import { type BytePath, fsPath, pathText } from '../../../lib/byte-path.ts'
 import { createFileStater, type FileStat, type FileStater } from '../../../lib/file-stat.ts'
+import { behindLink, type FrozenView, type ReadPlace } from '../../snapshots/frozen-view.ts'
 import type { SourceEntry, SourceItem } from '../source.ts'
 
 export interface WalkOptions {
   /** absolute logical paths, none below another */
   roots: readonly BytePath[]
-  /** where a logical path is read; the identity when reading live */
-  physicalOf: (logical: BytePath) => { physical: BytePath; frozen: boolean }
+  /** where a root is read; what is below it is read below that, but for turns */
+  placeOfRoot: (logical: BytePath) => ReadPlace
+  /** while snapshots are held */
+  view?: FrozenView
   rules: PathRules | null
   symlinkPolicy: 'keep' | 'follow' | 'skip'
   hardlinkPolicy: 'keep' | 'copy'
   /** Asked for each directory: whether its content is read. The directory itself is an entry either way, unless `leave`. */
-  enter: (directory: { logical: BytePath; dev: number; ino: number; parentDev: number | null }) => 'enter' | 'stay' | 'leave'
+  enter: (directory: ReadPlace & { logical: BytePath; dev: number; ino: number; parentDev: number | null }) => 'enter' | 'stay' | 'leave'
 }
 
 interface Level {
   /** absolute, "" for "/" */
   logical: BytePath
   physical: BytePath
-  frozen: boolean
+  frozen: ReadPlace['frozen']
   dev: number | null
+  live: BytePath
+  turns: ReadonlySet<BytePath> | undefined
   names: readonly BytePath[]
   next: number
   /** directories listed whose content comes later in byte order, the next one last */
@@ -30,7 +35,7 @@ interface Level {
   trail: readonly string[]
 }
 
-interface Directory {
+interface Directory extends ReadPlace {
   name: BytePath
   dev: number
   ino: number
@@ -45,7 +50,7 @@ export function* walkTree(options: WalkOptions): Generator<SourceItem> {
   const stater = createFileStater()
   const levels: Level[] = []
   const roots = options.roots.map((root) => root.slice(1)).toSorted(compareBytes)
-  levels.push({ logical: '', physical: '', frozen: false, dev: null, names: roots, next: 0, pending: [], trail: [] })
+  levels.push({ logical: '', physical: '', frozen: false, live: '', dev: null, turns: undefined, names: roots, next: 0, pending: [], trail: [] })
 
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
     const name = level.names[level.next]
@@ -64,7 +69,7 @@ export function* walkTree(options: WalkOptions): Generator<SourceItem> {
   function* visit(level: Level, name: BytePath, isRoot: boolean): Generator<SourceItem> {
     const logical = `${level.logical}/${name}`
     const path = logical.slice(1)
-    const place = isRoot ? options.physicalOf(logical) : { physical: `${level.physical}/${name}`, frozen: level.frozen }
+    let place = isRoot ? options.placeOfRoot(logical) : placeIn(level, name, options.view)
     let stat: FileStat
     let followed = false
     try {
@@ -78,9 +83,15 @@ export function* walkTree(options: WalkOptions): Generator<SourceItem> {
     if (stat.isSymbolicLink && options.symlinkPolicy !== 'keep') {
       if (options.symlinkPolicy === 'skip') return
       const link = stat.copy()
-      const behind = followLink(place.physical, level.trail, stater)
-      followed = behind !== null
-      stat = behind ?? link
+      const there = options.view === undefined ? place : behindLink(place, options.view)
+      const behind = there === null ? null : followLink(there.physical, level.trail, stater)
+      if (there !== null && behind !== null) {
+        place = there
+        stat = behind
+        followed = true
+      } else {
+        stat = link
+      }
     }
 
     const { isDirectory } = stat
@@ -105,19 +116,18 @@ export function* walkTree(options: WalkOptions): Generator<SourceItem> {
     }
 
     const { dev, ino } = stat
-    const enter = options.enter({ logical, dev, ino, parentDev: level.dev })
+    const enter = options.enter({ ...place, logical, dev, ino, parentDev: level.dev })
     if (enter === 'leave') return
     // The source "/" has no name of its own. A directory that only leads to what is included is an entry too: its content comes later in byte order.
     if (path !== '') yield { entry }
-    if (enter === 'enter') level.pending.push({ name, dev, ino })
+    if (enter === 'enter') level.pending.push({ ...place, name, dev, ino })
   }
 
   function* descend(parent: Level, directory: Directory): Generator<SourceItem> {
     const logical = `${parent.logical}/${directory.name}`
-    const place = levels.length === 1 ? options.physicalOf(logical) : { physical: `${parent.physical}/${directory.name}`, frozen: parent.frozen }
     let names: string[]
     try {
-      names = readdirSync(fsPath(place.physical === '' ? '/' : place.physical), { encoding: 'latin1' }).sort(compareBytes)
+      names = readdirSync(fsPath(directory.physical), { encoding: 'latin1' }).sort(compareBytes)
     } catch (error) {
       yield { problem: { path: logical.slice(1), error: error as NodeJS.ErrnoException } }
       return
@@ -125,15 +135,24 @@ export function* walkTree(options: WalkOptions): Generator<SourceItem> {
     const trail = options.symlinkPolicy === 'follow' ? [...parent.trail, `${directory.dev}:${directory.ino}`] : parent.trail
     levels.push({
       logical: logical === '/' ? '' : logical,
-      physical: place.physical === '/' ? '' : place.physical,
-      frozen: place.frozen,
+      physical: directory.physical === '/' ? '' : directory.physical,
+      frozen: directory.frozen,
       dev: directory.dev,
+      live: directory.live,
+      turns: options.view?.turnsIn(directory.live),
       names,
       next: 0,
       pending: [],
       trail,
     })
   }
+}
+
+/** Below its directory, unless another mount or subvolume begins there. */
+function placeIn(level: Level, name: BytePath, view: FrozenView | undefined): ReadPlace {
+  const live = level.live === '/' ? `/${name}` : `${level.live}/${name}`
+  if (level.turns?.has(name) === true && view !== undefined) return view.placeOf(live)
+  return { physical: `${level.physical}/${name}`, frozen: level.frozen, live }
 }
 
 function compareBytes(a: BytePath, b: BytePath): number {

@@ -5,8 +5,8 @@ import { BastionError } from '../../../core/errors.ts'
 import { renameNoReplace } from '../../../lib/posix-rename.ts'
 import { throwIfCanceled, untilCanceled } from '../cancellation.ts'
 import type { PutOptions } from '../target.ts'
+import { newTemporaryName } from '../temporary-name.ts'
 import { hasErrno } from './local-dir-error.ts'
-import { newTemporaryName } from './local-dir-name.ts'
 
 /** Chunks are handed to the disk together once they come to this much, never copied. */
 const gatherBytes = 1024 * 1024

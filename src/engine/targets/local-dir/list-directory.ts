@@ -3,8 +3,8 @@ import { lstat, opendir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { throwIfCanceled } from '../cancellation.ts'
 import type { ListOptions, ObjectEntry } from '../target.ts'
+import { isTemporaryName } from '../temporary-name.ts'
 import { hasErrno } from './local-dir-error.ts'
-import { isTemporaryName } from './local-dir-name.ts'
 
 /** Entries looked at together. */
 const batchSize = 64

@@ -5,14 +5,19 @@ import { createFilesystemSync, type FilesystemSync } from '../../../lib/posix-sy
 import { throwIfCanceled } from '../cancellation.ts'
 import type { GetOptions, ListOptions, ObjectEntry, ObjectStat, PutOptions, PutResult, RemovedCounts, Target } from '../target.ts'
 import { keySegments, prefixSegments, rangeBounds, removablePrefixSegments } from '../target-key.ts'
+import { isTemporaryName } from '../temporary-name.ts'
 import { createDirectorySync } from './directory-sync.ts'
 import { createDurableDirectories } from './durable-directories.ts'
 import { openTemporaryFile, writeDurably, type TemporaryFile } from './durable-write.ts'
 import { listDirectory } from './list-directory.ts'
+import { createLocalDirTree } from './local-dir-tree.ts'
 import { hasErrno, localDirError } from './local-dir-error.ts'
-import { isTemporaryName, linkError, pathInside, refuseLink } from './local-dir-name.ts'
+import { linkError, pathInside, refuseLink } from './local-dir-name.ts'
 import { readObjectFile } from './object-file.ts'
 import { removeTreeBelow } from './remove-tree.ts'
+
+/** PATH_MAX of linux/limits.h, less its NUL */
+const maxPathBytes = 4095
 
 export interface LocalDirOptions {
   /** absolute; made, with those above it, by the first put */
@@ -34,6 +39,8 @@ export function createLocalDirTarget(options: LocalDirOptions): Target {
   const syncFilesystem = options.syncFilesystem ?? createFilesystemSync()
   const directorySync = createDirectorySync(root, syncFilesystem)
   const directories = createDurableDirectories(root, directorySync)
+
+  const tree = createLocalDirTree(root, directories, syncFilesystem)
 
   /** Runs `work`; what its file calls throw becomes an error of the target that says what was tried. */
   async function attempt<T>(verb: string, key: string, work: () => Promise<T>): Promise<T> {
@@ -163,7 +170,18 @@ export function createLocalDirTarget(options: LocalDirOptions): Target {
 
   return {
     label: root,
-    features: { atomicPut: true, durablePut: true, rangeReads: true, streamingPut: true, conditionalPut: true, localRoot: root },
+    features: {
+      atomicPut: true,
+      durablePut: true,
+      rangeReads: true,
+      streamingPut: true,
+      holdsPieces: true,
+      conditionalPut: true,
+      localRoot: root,
+      realTree: true,
+      // Of case, normalisation and control characters each filesystem has its own ideas.
+      names: { maxSegmentBytes: 255, maxKeyBytes: maxPathBytes - Buffer.byteLength(root) - 1, isReserved: isTemporaryName },
+    },
     put,
     get,
     stat,
@@ -171,6 +189,7 @@ export function createLocalDirTarget(options: LocalDirOptions): Target {
     remove,
     removeTree,
     flush,
+    tree,
     close: async () => {},
   }
 }

@@ -1,10 +1,12 @@
-import type { Dirent } from 'node:fs'
-import { lstat, opendir, rmdir, unlink } from 'node:fs/promises'
+import { constants, type Dirent } from 'node:fs'
+import { chmod, lstat, open, opendir, rmdir, unlink } from 'node:fs/promises'
 import { toBytePath, type BytePath } from '../../../lib/byte-path.ts'
 import { anchorDirectory, type DirectoryAnchor } from './directory-anchor.ts'
 import { hasErrno } from './local-dir-error.ts'
 import { linkError } from './local-dir-name.ts'
 
+/** O_PATH of Linux (asm-generic/fcntl.h), which Node does not name. */
+const openPath = 0o10000000
 /** Names removed together. */
 const pageSize = 64
 /** A directory that others keep filling is given up after so many looks. */
@@ -47,6 +49,7 @@ async function stepPlainly(parent: DirectoryAnchor, root: string, way: readonly 
 
 async function removeDirectory(parent: DirectoryAnchor, name: BytePath): Promise<number> {
   let removed = 0
+  let isOpened = false
   for (let pass = 1; ; pass++) {
     try {
       removed += await emptyDirectory(parent, name)
@@ -56,10 +59,23 @@ async function removeDirectory(parent: DirectoryAnchor, name: BytePath): Promise
       if (hasErrno(error, 'ENOENT')) return removed
       // Somebody made it a link meanwhile: the look at the directory around it removes that as one.
       if (hasErrno(error, 'ENOTDIR', 'ELOOP')) return removed
+      // A tree has the modes of its source: nobody but root may remove from a directory that is not to be written.
+      if (hasErrno(error, 'EACCES') && !isOpened) {
+        isOpened = true
+        await openToOwner(parent, name)
+        continue
+      }
       // Somebody added to it, or reading it while it shrank skipped names.
       if (!hasErrno(error, 'ENOTEMPTY', 'EEXIST') || pass === maxPasses) throw error
     }
   }
+}
+
+/** Names no other directory than this one, and opens nothing that may not be opened: by a handle that only stands for it. */
+async function openToOwner(parent: DirectoryAnchor, name: BytePath): Promise<void> {
+  const handle = await open(parent.entry(name), openPath | constants.O_NOFOLLOW | constants.O_DIRECTORY)
+  await using _ = handle
+  await chmod(`/proc/self/fd/${handle.fd}`, 0o700)
 }
 
 async function emptyDirectory(parent: DirectoryAnchor, name: BytePath): Promise<number> {

@@ -1,8 +1,11 @@
 import type { Clock } from '../../../core/clock.ts'
 import { BastionError } from '../../../core/errors.ts'
 import { throwIfCanceled, untilCanceled } from '../cancellation.ts'
+import type { NameRules } from '../name-rules.ts'
 import type { ObjectEntry, Target } from '../target.ts'
 import { keySegments, prefixSegments, rangeBounds, removablePrefixSegments } from '../target-key.ts'
+
+const anyName: NameRules = { maxSegmentBytes: Infinity, maxKeyBytes: Infinity, caseSensitive: true, exactUnicode: true, controlCharacters: true }
 
 /** What a reader gets at a time. */
 const pieceBytes = 1024 * 1024
@@ -26,7 +29,7 @@ export function createMemoryTarget(options: { label?: string; clock?: Clock } = 
 
   return {
     label,
-    features: { atomicPut: true, rangeReads: true, conditionalPut: true },
+    features: { atomicPut: true, rangeReads: true, holdsPieces: true, conditionalPut: true, names: anyName },
 
     async put(key, body, { sizeBytes, ifAbsent = false, signal } = {}) {
       keySegments(key)

@@ -1,0 +1,255 @@
+import { closeSync, readlinkSync } from 'node:fs'
+import { Blake3Hasher } from '@napi-rs/blake-hash'
+import { type BytePath, fsPath, pathText } from '../../lib/byte-path.ts'
+import { FileStat, fileStatWords } from '../../lib/file-stat.ts'
+import { type EntryFields, entryLine } from '../formats/entry-line.ts'
+import { oddName } from '../formats/raw-tree-v1/object-name.ts'
+import { type FileFields, fileFields, metadataOf, readXattrs } from './entry-metadata.ts'
+import { isWithinGranularity } from './fingerprint.ts'
+import { openSourceFile } from './open-source-file.ts'
+import type { InodeFacts } from './pack-protocol.ts'
+import { gradeOf, mustNotSupersede, notStored, packedFile, replacedFinding } from './packed-item.ts'
+import { createRetryWaits } from './read-again.ts'
+import { type FileRef, isGone, openFile, readErrorOf, readFully } from './read-file.ts'
+import type { SourceTools } from './source-tools.ts'
+import type { NotStored, StoredFile, TreeHome } from './tree-home.ts'
+import type { TreeItem, TreePacked } from './tree-protocol.ts'
+
+export interface TreeBuilder {
+  /** Packs the items one after the other. The bytes are valid until the next call. @param stats see `TreeTask` */
+  build(items: readonly TreeItem[], stats: Uint32Array): { items: TreePacked[]; lines: Uint8Array; contents: Uint8Array }
+}
+
+type Stored = Omit<TreePacked, 'contentAt'>
+
+/**
+ * Packs entries of a tree in a worker thread: stat, open, read, hash, compare, and store where a tree is open. A file that changed while it was read is read again, and
+ * stored when it is whole.
+ * @param home where entries are stored; null: contents are given back
+ */
+export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome | null; tools: SourceTools }): TreeBuilder {
+  const { wholeBytes, home, tools } = options
+  const { stater } = tools
+  const hasher = new Blake3Hasher()
+  const waitToRetry = createRetryWaits()
+  let contents = Buffer.allocUnsafeSlow(wholeBytes + 64 * 1024)
+  let end = 0
+  let lines = Buffer.allocUnsafeSlow(64 * 1024)
+  let linesEnd = 0
+
+  /** Room for `bytes` of content; what is stored at once needs it once only. */
+  function reserve(bytes: number): void {
+    if (home !== null) end = 0
+    if (end + bytes <= contents.byteLength) return
+    const larger = Buffer.allocUnsafeSlow(Math.max(contents.byteLength * 2, end + bytes))
+    contents.copy(larger, 0, 0, end)
+    contents = larger
+  }
+
+  function packFile(item: TreeItem, file: FileRef, listed: FileStat | null): Stored {
+    if (listed === null) return packWatched(item, file)
+    const clone = listed.size > 0 ? (home?.clone(item, file, listed) ?? null) : null
+    if (clone !== null) return asStored(item, clone)
+    return (listed.size > wholeBytes ? null : packAsListed(item, file, listed)) ?? packWatched(item, file)
+  }
+
+  /** Reads a file and asks only then whether it is still what was listed: nearly every file is. `null` when it is not. */
+  function packAsListed(item: TreeItem, file: FileRef, listed: FileStat): Stored | null {
+    const { size } = listed
+    let fd: number
+    try {
+      fd = openSourceFile(file.physical, file.followed)
+    } catch {
+      return null // the other way tells why
+    }
+    reserve(size)
+    let attributes: ReturnType<typeof readXattrs>
+    try {
+      const openedAtMs = Date.now()
+      const got = readFully(fd, contents, end, size, 0)
+      attributes = readXattrs(tools, fd)
+      if (got !== size || !stater.byHandle(fd).isSame(listed) || isWithinGranularity(listed, openedAtMs)) return null
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).syscall === undefined) throw error
+      return null
+    } finally {
+      closeSync(fd)
+    }
+    const fields = fileFields(item, listed, size, tools)
+    fields.xattrs = attributes.xattrs
+    fields.hardlinkGroup = item.group
+    fields.grade = gradeOf(item.frozen, null, size, size)
+    return withProblem(keep(item, fields), attributes)
+  }
+
+  /** Looks at a file before and after it is read, and reads it again when it changed. */
+  function packWatched(item: TreeItem, file: FileRef): Stored {
+    for (let attempt = 0; ; attempt++) {
+      const opened = openFile(file, stater)
+      if (!('fd' in opened)) return notStored(item, opened)
+      using source = opened
+      const { before } = source
+      const holdsGroup = item.group !== undefined && before.fileId === item.linkId
+      if (mustNotSupersede(item, holdsGroup)) return notStored(item, { finding: replacedFinding(item) })
+      if (home !== null && before.size > wholeBytes) return asStored(item, home.storeLarge(item, file))
+      // What has outgrown it by now is cut; the settle pass takes it whole.
+      const size = Math.min(before.size, wholeBytes)
+      reserve(size)
+      let finding: ReturnType<typeof source.finding>
+      let got: number
+      let attributes: ReturnType<typeof readXattrs>
+      try {
+        got = readFully(source.fd, contents, end, size, 0)
+        attributes = readXattrs(tools, source.fd)
+        finding = source.finding(got)
+      } catch (error) {
+        if (file.frozen) throw error
+        return notStored(item, readErrorOf(file, error))
+      }
+      const isWorthWaiting = finding !== null && finding.verdict !== 'deleted' && before.size === size
+      if (isWorthWaiting && waitToRetry(attempt)) continue
+
+      contents.fill(0, end + got, end + size)
+      const fields = fileFields(item, before, size, tools)
+      fields.xattrs = attributes.xattrs
+      if (holdsGroup) fields.hardlinkGroup = item.group
+      fields.grade = gradeOf(item.frozen, finding, size, got)
+      if (attempt > 0 && finding === null) fields.flags = ['retried']
+      const packed = withProblem(keep(item, fields), attributes)
+      if (finding !== null) packed.finding = finding
+      return packed
+    }
+  }
+
+  function asStored(item: TreeItem, stored: StoredFile | NotStored): Stored {
+    if (!('fields' in stored)) return notStored(item, stored)
+    const { fields, ...told } = stored
+    return { ...finish(item, fields), ...told }
+  }
+
+  /** Stores, or leaves for the caller, the content at `end`. */
+  function keep(item: TreeItem, fields: FileFields): Stored {
+    const bytes = contents.subarray(end, end + fields.sizeBytes)
+    hasher.reset()
+    fields.hash = hasher.update(bytes).digest('hex')
+    if (home !== null) home.store(item, fields, bytes)
+    else if (typeof item.object === 'string') fields.object = item.object
+    return finish(item, fields)
+  }
+
+  function finish(item: TreeItem, fields: FileFields): Stored {
+    // There is one file at its place, whatever came before.
+    fields.supersedes = undefined
+    const packed: Stored = packedFile(fields, 0, putLine(fields), fields.sizeBytes)
+    if (fields.object !== undefined) packed.object = fields.object
+    if (item.group !== undefined) home?.remember(item.path, fields.object)
+    return packed
+  }
+
+  /** @returns its bytes */
+  function putLine(entry: EntryFields): number {
+    const line = entryLine(entry)
+    // A character takes three bytes at most.
+    if (linesEnd + 3 * line.length > lines.byteLength) {
+      const larger = Buffer.allocUnsafeSlow(2 * (lines.byteLength + 3 * line.length))
+      lines.copy(larger, 0, 0, linesEnd)
+      lines = larger
+    }
+    const bytes = lines.write(line, linesEnd)
+    linesEnd += bytes
+    return bytes
+  }
+
+  /** Everything that has no content of its own. @param link where it points · `device` which one it is */
+  function packOther(item: TreeItem, facts: InodeFacts, link?: BytePath, device?: EntryFields['device']): Stored {
+    const { path, kind } = item
+    const isThere = home === null || item.object === null || home.make(item, facts, link)
+    const attributes = kind === 'hardlink' ? {} : readXattrs(tools, fsPath(item.physical ?? `/${path}`))
+    const lineBytes = putLine({
+      path,
+      kind,
+      ...metadataOf(facts, tools),
+      xattrs: attributes.xattrs,
+      ...(link === undefined ? {} : { target: link }),
+      ...(device === undefined ? {} : { device }),
+      ...(item.group === undefined ? {} : { hardlinkGroup: item.group }),
+    })
+    return withProblem({ lineBytes, skip: -1, kind, contentBytes: 0, grade: null, ...(isThere ? {} : { object: null }) }, attributes)
+  }
+
+  /** A name of a file that was met under another name before. */
+  function packLink(item: TreeItem, stat: FileStat, file: FileRef, failed: Map<BytePath, BytePath | null>): Stored {
+    // The name may have become another file since it was listed, and the one it would link to may not have been stored.
+    const primary = failed.has(item.primary!) ? failed.get(item.primary!)! : item.primary!
+    if (primary !== null && stat.fileId === item.linkId) return packOther(item, stat, primary)
+    const packed = packWatched({ ...item, kind: 'file', sizeBytes: 0, ...(item.object === null ? { object: oddName(item.path) } : {}) }, file)
+    if (primary !== null || !packed.holdsGroup) return packed
+    failed.set(item.primary!, item.path)
+    return packed
+  }
+
+  function packItem(item: TreeItem, listed: FileStat | null, failed: Map<BytePath, BytePath | null>): Stored {
+    const physical = item.physical ?? `/${item.path}`
+    const file = { path: item.path, physical, followed: item.followed === true, frozen: item.frozen !== undefined }
+    if (item.kind === 'file') return packFile(item, file, listed)
+    if (item.inode !== undefined) return packOther(item, item.inode, item.primary)
+    const looked = lookAt(item, physical)
+    if (!('stat' in looked)) return notStored(item, looked)
+    const { stat, link } = looked
+    if (item.kind === 'hardlink') return packLink(item, stat, file, failed)
+    return packOther(item, stat, link, item.kind === 'device' ? { type: stat.isBlockDevice ? 'block' : 'char', ...stat.device } : undefined)
+  }
+
+  /** What is there now of an entry without content of its own. */
+  function lookAt(item: TreeItem, physical: BytePath): { stat: FileStat; link?: BytePath } | NotStored {
+    try {
+      const stat = stater.byPath(physical, item.followed === true)
+      if (item.kind !== 'hardlink' && !isStill(item.kind, stat)) return { finding: replacedFinding(item) }
+      return item.kind === 'symlink' ? { stat, link: readlinkSync(fsPath(physical), { encoding: 'latin1' }) } : { stat }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === undefined) throw error
+      if (!isGone(error)) return readErrorOf(item, error)
+      return { finding: { verdict: 'deleted', sample: { path: pathText(item.path).text, reason: 'stat_after_missing' } } }
+    }
+  }
+
+  return {
+    build(items, stats) {
+      end = 0
+      linesEnd = 0
+      const failed = new Map<BytePath, BytePath | null>()
+      const packed = items.map((item, i): TreePacked => {
+        const listed = new FileStat(stats, i * fileStatWords)
+        const done = packItem(item, listed.isFile ? listed : null, failed)
+        if (item.kind === 'file' && item.group !== undefined && done.holdsGroup !== true) failed.set(item.path, null)
+        const contentAt = home === null && done.kind === 'file' && done.lineBytes > 0 ? end : -1
+        if (contentAt >= 0) end += done.contentBytes
+        return { ...done, contentAt }
+      })
+      home?.forget()
+      return { items: packed, lines: lines.subarray(0, linesEnd), contents: contents.subarray(0, home === null ? end : 0) }
+    },
+  }
+}
+
+/** What could not be read of an entry beside its content is an issue all the same. */
+function withProblem(packed: Stored, { problem }: ReturnType<typeof readXattrs>): Stored {
+  return problem === undefined ? packed : { ...packed, error: problem }
+}
+
+function isStill(kind: TreeItem['kind'], stat: FileStat): boolean {
+  switch (kind) {
+    case 'dir':
+      return stat.isDirectory
+    case 'symlink':
+      return stat.isSymbolicLink
+    case 'fifo':
+      return stat.isFifo
+    case 'socket':
+      return stat.isSocket
+    case 'device':
+      return stat.isBlockDevice || stat.isCharacterDevice
+    default:
+      return false
+  }
+}

@@ -1,0 +1,51 @@
+import { lstatSync, mkdirSync, rmdirSync } from 'node:fs'
+import type { SnapshotRecord } from '../../core/snapshot-lease.ts'
+import { type BytePath, fromPathText, fsPath, parentPath, toBytePath } from '../../lib/byte-path.ts'
+import { openHolder, removeEmptyHolder, runSnapshotsName } from './holder-directory.ts'
+import type { ProgramRunner } from './program-runner.ts'
+import { isRefusal, type Refusal, type SnapshotHost } from './snapshot-provider.ts'
+
+/** A snapshot that is read through a mount of its own, in the run's directory, where nobody else looks. */
+export interface PrivateMount {
+  /** Mounts it and proves by the mount table that it is what was asked for. */
+  mount(source: string, fsType: string, options: string): Promise<Refusal | null>
+  isMounted(source: string): boolean
+  /** Undoes `mount`, also one of a run that was killed. Nothing mounted is no refusal; something else there is. */
+  unmount(source: string): Promise<Refusal | null>
+}
+
+export function privateMount(host: SnapshotHost, runner: ProgramRunner, record: SnapshotRecord): PrivateMount {
+  const at = fromPathText(record.path.text, record.path.b64)
+  const holderPath = parentPath(at)
+  const sourceThere = () => host.readMounts().get(at)?.source
+
+  return {
+    async mount(source, fsType, options) {
+      const holder = openHolder(holderPath)
+      if (isRefusal(holder)) return holder
+      holder[Symbol.dispose]()
+      mkdirSync(fsPath(at), { mode: 0o700 })
+      const mounted = await runner.output('mount', ['-t', fsType, '-o', options, source, record.path.text])
+      if (isRefusal(mounted)) return mounted
+      return sourceThere() === toBytePath(source) ? null : { reason: `${source} was mounted, and is not at ${record.path.text}` }
+    },
+    isMounted: (source) => sourceThere() === toBytePath(source),
+    async unmount(source) {
+      const there = sourceThere()
+      if (there !== undefined) {
+        if (there !== toBytePath(source)) return { reason: `something else is mounted at ${record.path.text}: ${there}` }
+        const unmounted = await runner.output('umount', [record.path.text])
+        if (isRefusal(unmounted)) return unmounted
+        if (sourceThere() !== undefined) return { reason: `${record.path.text} is still mounted` }
+      }
+      if (lstatSync(fsPath(at), { throwIfNoEntry: false }) !== undefined) rmdirSync(fsPath(at))
+      removeEmptyHolder(holderPath)
+      return null
+    },
+  }
+}
+
+/** The directory such mounts go to. */
+export function mountHolder(workDirectory: BytePath): BytePath {
+  return `${workDirectory}/${runSnapshotsName}`
+}

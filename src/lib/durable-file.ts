@@ -1,0 +1,31 @@
+import { closeSync, constants, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+/** Puts `text` at `path`, whole or not at all and still there after a power cut when this returns. One writer at a time. @throws the system's error */
+export function writeDurably(path: string, text: string): void {
+  const temporary = `${path}.tmp`
+  const fd = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW, 0o600)
+  try {
+    writeFileSync(fd, text)
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+  renameSync(temporary, path)
+  syncDirectorySync(dirname(path))
+}
+
+/** Removes the name for good; it need not be there. */
+export function removeDurably(path: string): void {
+  rmSync(path, { force: true })
+  syncDirectorySync(dirname(path))
+}
+
+function syncDirectorySync(path: string): void {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY)
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
