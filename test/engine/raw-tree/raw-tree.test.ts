@@ -13,7 +13,6 @@ import { createCountingTarget } from '../../../src/engine/targets/counting-targe
 import { createLocalDirTarget } from '../../../src/engine/targets/local-dir/local-dir-target.ts'
 import { createMemoryTarget } from '../../../src/engine/targets/memory/memory-target.ts'
 import type { Target } from '../../../src/engine/targets/target.ts'
-import { type BytePath, toBytePath } from '../../../src/lib/byte-path.ts'
 import { compareTrees } from '../../support/compare-trees.ts'
 import {
   below,
@@ -33,6 +32,7 @@ import {
   verifyRun,
 } from '../../support/engine.ts'
 import { foldingTarget } from '../../support/folding-target.ts'
+import { oddTree } from '../../support/odd-tree.ts'
 import { seed } from '../../support/seed.ts'
 import { type SourceTree, sourceTree } from '../../support/source-tree.ts'
 import { workFolder } from '../../support/work-folder.ts'
@@ -166,28 +166,6 @@ describe('a tree of objects', () => {
     expect(compareTrees(tree.root, below(path.join(at, 'theirs'), tree.root))).toEqual([])
   })
 })
-
-/** Names that are trouble somewhere. */
-function oddTree(at: string): SourceTree {
-  const tree = sourceTree(path.join(at, 'source'))
-  const names: BytePath[] = [
-    'README',
-    'readme',
-    'ReadMe',
-    'line\nbreak',
-    'bell\x07',
-    'n'.repeat(255),
-    '.htaccess',
-    '.x.0123456789abcdef.tmp',
-    '\x80'.repeat(255),
-    'caf\xe9',
-    ...['\u00e9', 'e\u0301', '\ufffd'].map(toBytePath),
-  ]
-  for (const name of names) tree.file(`files/${name}`, name).file(`dirs/${name}/inside`, `in ${name}`).symlink(`links/${name}`, name)
-  tree.file('linked', 'one file').link('links/LINKED', 'linked').link('links/linked', 'linked')
-  tree.file('odd\xff', 'its first name is odd').link('other name', 'odd\xff').file('large\xff', 200_000)
-  return tree.finish()
-}
 
 describe('names', () => {
   test.each<[place: string, open: () => Target]>([
