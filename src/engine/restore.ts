@@ -2,12 +2,13 @@ import { closeSync, constants, mkdirSync, openSync } from 'node:fs'
 import { BastionError } from '../core/errors.ts'
 import type { Progress } from '../core/run-event.ts'
 import type { Clock } from '../core/clock.ts'
-import { pathText } from '../lib/byte-path.ts'
+import { type BytePath, pathText } from '../lib/byte-path.ts'
 import type { Artifact } from './open-artifact.ts'
 import { createDestination, type Destination } from './restoring/destination.ts'
-import { extractItemOf, findContent } from './restoring/extract-item.ts'
+import { extractItemOf } from './restoring/extract-item.ts'
 import type { ConflictPolicy, ExtractItem, ExtractOutcome, MetadataNote } from './restoring/extract-protocol.ts'
 import { failureOutcome } from './restoring/failure-outcome.ts'
+import { createLinkContent } from './restoring/link-content.ts'
 import { createLinkPlan } from './restoring/link-plan.ts'
 import { openExtractor } from './restoring/open-extractor.ts'
 import { createEntryPlacer, type EntryPlacer } from './restoring/place-entry.ts'
@@ -82,6 +83,7 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
   }
   const threads = { rootFd: root.fd, conflict, owners }
   await using extractor = await openExtractor(artifact, { damaged: request.damaged, restore: { threads, placer }, signal, onOutcome: count })
+  const content = createLinkContent(index, extractor)
 
   for await (const entries of index.scan()) {
     signal.throwIfAborted()
@@ -95,7 +97,8 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
         report.not_restorable += 1
       } else if (entry.kind === 'hardlink') {
         // The content comes with the first name; when that one is not selected, with this one.
-        const first = !selection.all && links.needsContent(item.target!) ? await findContent(index, item.target, extractor) : null
+        const isElsewhere = !selection.all && links.needsContent(item.target!) && !content.isNoted(item.target!)
+        const first = isElsewhere ? await content.find(item.target!) : null
         if (first !== null && !selection.takes(first)) {
           links.standIn(item)
           await extractor.add(extractItemOf(first, item.to), first)
@@ -103,6 +106,7 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
       } else if (!extractor.holds(entry)) {
         count(item, { kind: 'damaged', message: `${entry.path} has no place in the payload` })
       } else {
+        content.note(entry)
         const waiting = extractor.add(item, entry)
         if (waiting !== undefined) await waiting
       }
@@ -122,19 +126,21 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
   return report
 
   async function restoreLink(item: ExtractItem): Promise<void> {
-    const first = await findContent(index, item.target, extractor)
-    if (first === null) return count(item, { kind: 'damaged', message: `${pathText(item.path).text} links to nothing in the artifact` })
     const target = links.targetOf(item)
-    if (target !== null) {
-      count(
-        item,
-        attempt(item, () => placer.placeHardLink(item, target)),
-      )
-      return
-    }
+    if (target !== null && content.isNoted(item.target!)) return placeLink(item, target)
+    const first = await content.find(item.target!)
+    if (first === null) return count(item, { kind: 'damaged', message: `${pathText(item.path).text} links to nothing in the artifact` })
+    if (target !== null) return placeLink(item, target)
     // No name of it was restored as itself (skipped, or something was in its way): a link would lead to somebody else's content.
     await extractor.add(extractItemOf(first, item.to), first)
     await extractor.drain()
+  }
+
+  function placeLink(item: ExtractItem, target: BytePath): void {
+    count(
+      item,
+      attempt(item, () => placer.placeHardLink(item, target)),
+    )
   }
 }
 

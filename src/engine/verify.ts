@@ -3,7 +3,8 @@ import type { Clock } from '../core/clock.ts'
 import { hasCode } from '../core/errors.ts'
 import type { Progress } from '../core/run-event.ts'
 import type { Artifact } from './open-artifact.ts'
-import { extractItemOf, findContent } from './restoring/extract-item.ts'
+import { extractItemOf } from './restoring/extract-item.ts'
+import { createLinkContent } from './restoring/link-content.ts'
 import { openExtractor } from './restoring/open-extractor.ts'
 import type { Target } from './targets/target.ts'
 
@@ -102,14 +103,17 @@ export async function verify(request: {
           })
         },
       })
+      const content = createLinkContent(index, extractor)
       for await (const frame of index.scan()) {
         signal.throwIfAborted()
         for (const entry of frame) {
+          content.note(entry)
           // Every line is checked for its form; sockets live in the index only.
           if (level === 'sample' && request.random() >= request.sampleShare) continue
           report.entries.expected += 1
-          if (entry.kind === 'hardlink' && (await findContent(index, entry.targetBytes, extractor)) === null)
+          if (entry.kind === 'hardlink' && !content.isNoted(entry.targetBytes!) && (await content.find(entry.targetBytes!)) === null) {
             damage(entry.path, 'links to nothing in the artifact')
+          }
           if (extractor.holds(entry)) {
             const waiting = extractor.add(extractItemOf(entry), entry)
             if (waiting !== undefined) await waiting

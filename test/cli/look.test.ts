@@ -136,7 +136,16 @@ describe('backup', () => {
     const { stdout, stderr } = await folder.ok(['backup', 'src', '--to', 'events', '--job-id', 'docs', '--json'])
     const lines = jsonLines(stdout)
     expect(stderr).toBe('')
-    expect(lines.map(({ kind }) => kind)).toEqual(['started', 'snapshot_unavailable', 'packaging', 'part_stored', 'coverage', 'complete', 'result'])
+    expect(lines.map(({ kind }) => kind)).toEqual([
+      'started',
+      'planning',
+      'snapshot_unavailable',
+      'packaging',
+      'part_stored',
+      'coverage',
+      'complete',
+      'result',
+    ])
     for (const event of lines.slice(0, -1)) expect(Object.keys(event)).toEqual(['ts', 'level', 'kind', 'message', 'fields'])
     expect(lines.at(-1)).toMatchObject({
       artifact: expect.stringMatching(/^docs\/[0-9a-f-]{36}$/) as unknown,

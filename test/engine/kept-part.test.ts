@@ -17,6 +17,8 @@ const signal = new AbortController().signal
 /** A place that leaves trying again to whoever puts, and that is tried again at once. */
 function retried(inner: Target, rules: readonly FaultRule[]): Target {
   return createRetryingTarget(createFaultyTarget(inner, { rules, seed }), {
+    // More tries than any seed takes.
+    policy: { attempts: 100, firstDelayMs: 0, maxDelayMs: 0, giveUpAfterMs: Infinity },
     clock: { now: () => 0 },
     sleep: async () => {},
     random: () => 0,

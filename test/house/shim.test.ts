@@ -23,7 +23,7 @@ beforeAll(async () => {
   home = await mkdtemp(path.join(tmpdir(), 'bastion-shim-'))
   await cp(path.join(root, 'bin'), path.join(home, 'bin'), { recursive: true })
   await symlink(path.join(root, 'node_modules'), path.join(home, 'node_modules'))
-  await mkdir(path.join(home, 'dist', 'cli'), { recursive: true })
+  await mkdir(path.join(home, 'dist'), { recursive: true })
   await writeFile(path.join(home, 'package.json'), '{"type":"module"}')
 })
 
@@ -72,7 +72,7 @@ describe.each(nodes)('bin/bastion.mjs on $name', ({ node, reason }) => {
 
   test('says what to do when the program has not been built', async (context) => {
     if (reason !== '') context.skip(reason)
-    await rm(path.join(home, 'dist', 'cli', 'main.js'))
+    await rm(path.join(home, 'dist', 'main.js'))
     await expect(exec(node, [path.join(home, 'bin/bastion.mjs')])).rejects.toMatchObject({
       code: 1,
       stdout: '',
@@ -86,8 +86,8 @@ test('an old Node without the packages says which Node it needs', async (context
   const bare = await mkdtemp(path.join(tmpdir(), 'bastion-bare-'))
   try {
     await cp(path.join(root, 'bin'), path.join(bare, 'bin'), { recursive: true })
-    await mkdir(path.join(bare, 'dist', 'cli'), { recursive: true })
-    await writeFile(path.join(bare, 'dist', 'cli', 'main.js'), '')
+    await mkdir(path.join(bare, 'dist'), { recursive: true })
+    await writeFile(path.join(bare, 'dist', 'main.js'), '')
     expect(spawnSync(oldNode, [path.join(bare, 'bin/bastion.mjs')], { encoding: 'utf8' })).toMatchObject({
       status: 1,
       stderr: expect.stringContaining('needs Node 24.11') as string,
@@ -98,7 +98,7 @@ test('an old Node without the packages says which Node it needs', async (context
 })
 
 async function program(text: string): Promise<void> {
-  await writeFile(path.join(home, 'dist', 'cli', 'main.js'), text)
+  await writeFile(path.join(home, 'dist', 'main.js'), text)
 }
 
 /** A program that says how many signals it got, with time for a second one to come. */

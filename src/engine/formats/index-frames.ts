@@ -157,7 +157,7 @@ function parseFrame(number: number, text: string, firstPath: BytePath, nextPath:
   for (let at = 0; at < text.length;) {
     const end = text.indexOf('\n', at)
     if (end === -1) throw damagedIndex('its last line is cut off')
-    const { bytes, entry, unknownFields } = checkIndexEntry(asJson(() => JSON.parse(text.slice(at, end))))
+    const { bytes, entry, unknownFields } = checkIndexEntry(parseLine(text.slice(at, end)))
     if (before === null ? bytes !== firstPath : bytes <= before) throw damagedIndex('its paths are out of order')
     before = bytes
     at = end + 1
@@ -190,12 +190,13 @@ function parseHeader(text: string): IndexHeader {
 
 function parseSingleLine(text: string, maxValues: number): unknown {
   if (text.indexOf('\n') !== text.length - 1) throw damagedIndex('a line of its own is cut off or not alone')
-  return asJson(() => parseBoundedJson(text.slice(0, -1), maxValues))
+  return parseLine(text.slice(0, -1), maxValues)
 }
 
-function asJson(parse: () => unknown): unknown {
+/** @param maxValues for a line that can be long */
+function parseLine(line: string, maxValues?: number): unknown {
   try {
-    return parse()
+    return maxValues === undefined ? JSON.parse(line) : parseBoundedJson(line, maxValues)
   } catch (error) {
     throw damagedIndex('a line is not JSON', error)
   }

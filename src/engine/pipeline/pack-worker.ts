@@ -17,7 +17,7 @@ answerTasks<PackTask, PackAnswer>((task) => {
       const { tar, items, lines } = builder.build(task.items, task.stats)
       if (tar.byteLength === 0) return { answer: { kind: 'entries', frame: null, tarBytes: 0, items, lines } }
       const frame = compressFrame(tar, level)
-      const copied = lines.slice()
+      const copied = new Uint8Array(lines)
       return {
         answer: { kind: 'entries', frame, tarBytes: tar.byteLength, items, lines: copied },
         transfer: [frame.buffer as ArrayBuffer, copied.buffer],

@@ -1,16 +1,6 @@
 import type { BytePath } from '../../lib/byte-path.ts'
-import type { EntriesIndex, IndexedEntry } from '../formats/entries-index-reader.ts'
+import type { IndexedEntry } from '../formats/entries-index-reader.ts'
 import type { ExtractItem } from './extract-protocol.ts'
-
-/** The file whose content a hard link to `firstName` has; null when the artifact holds none, for then the link would lead to somebody else's. */
-export async function findContent(
-  index: EntriesIndex,
-  firstName: BytePath | undefined,
-  artifact: { holds(entry: IndexedEntry): boolean },
-): Promise<IndexedEntry | null> {
-  const first = firstName === undefined ? null : await index.find(firstName)
-  return first?.kind === 'file' && artifact.holds(first) ? first : null
-}
 
 /** An index line as a thread needs it. @param to where it goes; its own path unless said */
 export function extractItemOf(entry: IndexedEntry, to: BytePath = entry.bytes): ExtractItem {

@@ -1,7 +1,7 @@
 import { BastionError } from '../../core/errors.ts'
 import { throwIfCanceled } from './cancellation.ts'
 import { keySegments } from './target-key.ts'
-import type { Target } from './target.ts'
+import type { Target, TargetTree } from './target.ts'
 
 /** A target that changes nothing outside of one directory. */
 export interface ConfinedTarget extends Target {
@@ -36,12 +36,22 @@ export function confinedTarget(inner: Target, prefix: string, signal: AbortSigna
     return { ...options!, signal: options?.signal === undefined ? signal : AbortSignal.any([options.signal, signal]) }
   }
 
-  // What makes directories and links is not offered.
-  const { realTree: _realTree, ...features } = inner.features
+  /** Without the handle that would let calls past this. */
+  function confinedTree(tree: TargetTree): TargetTree {
+    return {
+      makeDirectory: (key) => change(key, () => tree.makeDirectory(key)),
+      symlink: (key, to) => change(key, () => tree.symlink(key, to)),
+      link: async (key, existing) => {
+        requireBelow(existing)
+        return await change(key, () => tree.link(key, existing))
+      },
+      setMetadata: (key, metadata) => change(key, () => tree.setMetadata(key, metadata)),
+    }
+  }
 
   return {
     label: inner.label,
-    features,
+    features: inner.features,
     put: (key, body, options) => change(key, () => inner.put(key, body, bound(options))),
     get: (key, options) => inner.get(key, bound(options)),
     stat: (key) => inner.stat(key),
@@ -49,6 +59,7 @@ export function confinedTarget(inner: Target, prefix: string, signal: AbortSigna
     remove: (key) => change(key, () => inner.remove(key)),
     removeTree: (directory) => change(directory, () => inner.removeTree(directory)),
     ...(inner.flush && { flush: (directory: string) => inner.flush!(directory) }),
+    ...(inner.tree && { tree: confinedTree(inner.tree) }),
     close: () => inner.close(),
     async idle() {
       await Promise.all(changing)
