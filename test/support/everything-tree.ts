@@ -41,9 +41,10 @@ function sizesAround(storedPathBytes: number): number[] {
 
 /**
  * Everything a source tree can hold, about 12 MiB.
+ * @param options.readOnlyXattrs with attributes of files that nobody may write: GNU tar gives those to nobody but root
  * @param options.asRoot with what only root can make or read: owners, files and directories without any right
  */
-export function everythingTree(root: string, options: { asRoot: boolean }): SourceTree {
+export function everythingTree(root: string, options: { asRoot: boolean; readOnlyXattrs?: boolean }): SourceTree {
   const tree = sourceTree(root)
   tree.dir('empty').dir('empty too/and empty below')
 
@@ -126,6 +127,7 @@ export function everythingTree(root: string, options: { asRoot: boolean }): Sour
       ['user.=%25 ñ', noise.subarray(0, 256)],
     ],
   })
+  if (options.readOnlyXattrs === true) tree.file('xattrs/read only', 'x', { mode: 0o400, xattrs: [['user.read', Buffer.from('only')]] })
   tree.file('xattrs/large value', 'x', { xattrs: [['user.large', noise]] })
   tree.file('xattrs/of a large file', 300_000, { xattrs: [['user.line', Buffer.from('two\nlines\0')]] })
   tree.sparse('xattrs/of a sparse file', mebibyte, [[500_000, 10]], { xattrs: [['user.sparse', Buffer.from('y')]] })

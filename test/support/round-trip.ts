@@ -44,7 +44,7 @@ const places = {
 
 /** Makes the tree of everything below `folder`, backs it up, restores it twice and compares; then removes the artifact. Every file of it belongs to who calls. */
 export async function roundTrip({ folder, asRoot, format, encrypted = false, place = 'folder' }: RoundTripRequest): Promise<RoundTrip> {
-  const source = everythingTree(path.join(folder, 'source'), { asRoot }).root
+  const source = everythingTree(path.join(folder, 'source'), { asRoot, readOnlyXattrs: format === 'raw_tree_v1' }).root
   const keys = encrypted ? generateAgeKeyPair() : null
   const identities = keys === null ? [] : [keys.identity]
   await using open = closing(places[place](folder))

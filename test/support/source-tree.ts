@@ -111,8 +111,10 @@ export function sourceTree(root: string): SourceTree {
     finish() {
       for (const [path, { isLink, uid, gid, mode, mtimeNs, xattrs }] of [...entries].toSorted(([a], [b]) => (a < b ? 1 : -1))) {
         if (uid !== undefined || gid !== undefined) lchownSync(at(path), uid ?? 0, gid ?? 0)
-        if (mode !== undefined && !isLink) chmodSync(at(path), mode)
+        // Attributes are only given to what may be written; and those that are ACLs come after the mode.
+        if (mode !== undefined && !isLink) chmodSync(at(path), xattrs === undefined ? mode : mode | 0o200)
         for (const xattr of xattrs ?? []) attributes?.write(at(path), xattr)
+        if (mode !== undefined && !isLink && (mode & 0o200) === 0) chmodSync(at(path), mode)
         times.setByPath(at(path), mtimeNs ?? longAgoNs)
       }
       return tree

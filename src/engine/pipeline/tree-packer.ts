@@ -10,6 +10,8 @@ import type { TreeAnswer, TreeItem, TreePacked, TreeTask } from './tree-protocol
 
 /** Entries for one thread at a time: enough to make a message cheap, few enough that others have something to do. */
 const batchItems = 128
+/** With contents of up to `wholeBytes` each. */
+const batchesUnderWay = 8
 /** The batch a hard link belongs to is kept open for it. */
 const batchItemsWithLinks = 2 * batchItems
 
@@ -32,7 +34,8 @@ export function createTreePacker(options: {
   onPacked: OnPacked
 }): MemberPacker {
   const { pool, names, elsewhere, objects, wholeBytes, onPacked } = options
-  const lane = createOrderedLane(pool.size * 4)
+  // A batch that is stored elsewhere holds its contents until it is.
+  const lane = createOrderedLane(objects === null ? pool.size * 4 : batchesUnderWay)
   const batch = createItemBatch<TreeItem>()
   let packedCount = 0
   let addedCount = 0

@@ -143,13 +143,18 @@ export function createEntryPlacer(destination: Destination, options: { conflict:
   /** The owner first: changing it takes away the bits that lend its rights. */
   function finishHandle(fd: number, item: ExtractItem): MetadataNote[] {
     const notes: MetadataNote[] = []
+    const setMode = () =>
+      attempt('mode', notes, () => {
+        const mode = modeOf(item, () => fstatSync(fd))
+        fchmodSync(fd, mode)
+        if (mode !== (item.mode & permissionBits)) notes.push('mode')
+      })
     if (options.owners) attempt('owner', notes, () => fchownSync(fd, item.uid, item.gid))
-    attempt('mode', notes, () => {
-      const mode = modeOf(item, () => fstatSync(fd))
-      fchmodSync(fd, mode)
-      if (mode !== (item.mode & permissionBits)) notes.push('mode')
-    })
+    // Who is not root gives attributes to what may be written only; the file is still as it was made, then.
+    const isReadOnly = !options.owners && (item.mode & 0o200) === 0
+    if (!isReadOnly) setMode()
     putXattrs(fd, item, notes)
+    if (isReadOnly) setMode()
     attempt('mtime', notes, () => times.setByHandle(fd, item.mtimeNs))
     return notes
   }

@@ -48,10 +48,12 @@ for line in lines:
 for line in reversed(lines):
     path, link = name(line, "path"), line["kind"] == "symlink"
     if os.geteuid() == 0: os.chown(path, line["uid"], line["gid"], follow_symlinks=False)
-    if not link: os.chmod(path, stat.S_IMODE(line["mode"]))
-    for key, value in line.get("xattrs", {}).items():
+    xattrs = line.get("xattrs", {})
+    if xattrs and not link: os.chmod(path, 0o700)
+    for key, value in xattrs.items():
         try: os.setxattr(path, key, base64.b64decode(value), follow_symlinks=False)
         except OSError as error: print(error, file=sys.stderr)
+    if not link: os.chmod(path, stat.S_IMODE(line["mode"]))
     os.utime(path, ns=(int(line["mtime_ns"]),) * 2, follow_symlinks=False)
 '
 \`\`\`

@@ -102,9 +102,12 @@ export function createLocalTree(rootFd: number, label: string): LocalTree {
 
   /** The owner first: changing it takes away the bits that lend its rights. @param modeIsSet it was created with all of them */
   function describeHandle(fd: number, metadata: TreeMetadata, modeIsSet: boolean): void {
+    const attributes = metadata.xattrs ?? []
     if (owners) keep(() => fchownSync(fd, metadata.uid, metadata.gid))
-    if (!modeIsSet) keep(() => fchmodSync(fd, modeOf(fd, metadata)))
-    for (const xattr of metadata.xattrs ?? []) keep(() => xattrs?.write(fd, xattr))
+    // Attributes are only given to what may be written.
+    if (attributes.length > 0) keep(() => fchmodSync(fd, 0o700))
+    for (const xattr of attributes) keep(() => xattrs?.write(fd, xattr))
+    if (!modeIsSet || attributes.length > 0) keep(() => fchmodSync(fd, modeOf(fd, metadata)))
     keep(() => times.setByHandle(fd, metadata.mtimeNs))
   }
 
@@ -168,7 +171,7 @@ export function createLocalTree(rootFd: number, label: string): LocalTree {
         return true
       }),
     makeLink: (path, existing, replaces) =>
-      attempt(path, false, unlinkable, () => {
+      attempt(path, false, [...unlinkable, 'ENOENT'], () => {
         const from = splitPath(existing)
         // A handle of its own: looking up the other directory may close this one.
         const fromFd = openSync(places.open(from.parent).at('.'), constants.O_RDONLY | constants.O_DIRECTORY)
