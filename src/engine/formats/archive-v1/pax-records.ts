@@ -28,11 +28,8 @@ export function putXattrRecord(into: Buffer, at: number, name: string, value: Ui
 }
 
 /** Seconds with up to nine decimals, as exact as the file system is. */
-export function putTimeRecord(into: Buffer, at: number, key: string, timeNs: bigint): number {
-  const isNegative = timeNs < 0n
-  const absoluteNs = isNegative ? -timeNs : timeNs
-  const seconds = Number(absoluteNs / 1_000_000_000n)
-  let nanos = Number(absoluteNs % 1_000_000_000n)
+export function putTimeRecord(into: Buffer, at: number, key: string, isNegative: boolean, seconds: number, nanoseconds: number): number {
+  let nanos = nanoseconds
   let decimals = nanos === 0 ? 0 : 9
   for (; decimals > 0 && nanos % 10 === 0; decimals -= 1) nanos /= 10
   const digits = decimalDigits(seconds)

@@ -31,6 +31,7 @@ export interface TarMember {
   sparse?: { map: SparseMap; realSizeBytes: number }
 }
 
+const secondNs = 1_000_000_000n
 const maxOctal7 = 0o7777777
 const maxOctal11 = 0o77777777777
 const magic = 'ustar\x0000'
@@ -89,8 +90,12 @@ export function writeTarHeader(into: Buffer, offset: number, member: TarMember):
   const groupFits = fitsNameField(group)
   if (!userFits) end = putTextRecord(into, end, 'uname', toBytePath(user))
   if (!groupFits) end = putTextRecord(into, end, 'gname', toBytePath(group))
-  const seconds = member.mtimeNs < 0n ? 0 : Number(member.mtimeNs / 1_000_000_000n)
-  if (seconds > maxOctal11 || BigInt(seconds) * 1_000_000_000n !== member.mtimeNs) end = putTimeRecord(into, end, 'mtime', member.mtimeNs)
+  const isBefore1970 = member.mtimeNs < 0n
+  const absoluteNs = isBefore1970 ? -member.mtimeNs : member.mtimeNs
+  const absoluteSeconds = Number(absoluteNs / secondNs)
+  const nanos = Number(absoluteNs - BigInt(absoluteSeconds) * secondNs)
+  if (isBefore1970 || nanos !== 0 || absoluteSeconds > maxOctal11) end = putTimeRecord(into, end, 'mtime', isBefore1970, absoluteSeconds, nanos)
+  const seconds = isBefore1970 ? 0 : absoluteSeconds
   if (member.xattrs !== undefined) for (const [key, value] of member.xattrs) end = putXattrRecord(into, end, key, value)
 
   let at = offset
