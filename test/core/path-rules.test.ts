@@ -307,7 +307,11 @@ describe('git check-ignore', () => {
       },
       {
         weight: 1,
-        arbitrary: fc.string({ unit: fc.constantFrom('a', 'b', '*', '?', '[', ']', '-', '!', '\\', '.', '^'), minLength: 1, maxLength: 6 }),
+        arbitrary: fc
+          .string({ unit: fc.constantFrom('a', 'b', '*', '?', '[', ']', '-', '!', '\\', '.', '^'), minLength: 1, maxLength: 6 })
+          // One character before two asterisks at a pattern's begin (`a**/`) is read by git as if it were a slash, against its manual: "other consecutive asterisks are
+          // considered regular asterisks".
+          .filter((text) => !/^.\*\*/.test(text)),
       },
     )
     const pattern = fc
