@@ -122,7 +122,8 @@ def collect(root, options):
     finally:
         os.close(parent)
     for names in first_names.values():
-        for path in names:
+        # A name outside of the tree is no business of it.
+        for path in names if len(names) > 1 else []:
             found[path]["one file with"] = sorted(names)
     return found
 
