@@ -2,6 +2,7 @@ import type { PackedItem, PackAnswer, PackItem, PackTask } from './pack-protocol
 import { createOrderedLane } from '../../lib/ordered-lane.ts'
 import type { FileStat } from '../../lib/file-stat.ts'
 import type { ThreadPool } from '../../lib/thread-pool.ts'
+import { freeChunk } from './given-memory.ts'
 import type { MemberPlace } from '../formats/entry-line.ts'
 import { createItemBatch } from './item-batch.ts'
 import type { PayloadWriter } from './payload-writer.ts'
@@ -65,6 +66,7 @@ export function createMemberPacker(options: {
           const line = answer.lines.subarray(lineAt, (lineAt += packed.lineBytes))
           tell(items[i]!, packed, line, packed.skip < 0 ? null : [frameOffset, packed.skip])
         })
+        freeChunk(answer.lines)
       },
     )
   }

@@ -15,6 +15,7 @@ answerTasks<PackTask, PackAnswer>((task) => {
   switch (task.kind) {
     case 'entries': {
       const { tar, items, lines } = builder.build(task.items, task.stats)
+      ;(task.stats.buffer as ArrayBuffer).transfer(0)
       if (tar.byteLength === 0) return { answer: { kind: 'entries', frame: null, tarBytes: 0, items, lines } }
       const frame = compressFrame(tar, level)
       const copied = new Uint8Array(lines)
