@@ -4,9 +4,10 @@ import type { ConsistencyFinding } from '../../core/consistency.ts'
 import { type BytePath, fsPath } from '../../lib/byte-path.ts'
 import { FileStat, fileStatWords } from '../../lib/file-stat.ts'
 import { encodeSparseMap, type TarMember, tarHeaderBound, tarPadding, writeTarHeader } from '../formats/archive-v1/tar-header.ts'
-import { type EntryFields, entryLine } from '../formats/entry-line.ts'
+import type { EntryFields } from '../formats/entry-line.ts'
 import { type FileFields, fileFields, findData, memberOf, metadataOf, readXattrs } from './entry-metadata.ts'
 import { isWithinGranularity } from './fingerprint.ts'
+import { createLineBuffer } from './line-buffer.ts'
 import { lookAtOther } from './look-at-other.ts'
 import { openSourceFile } from './open-source-file.ts'
 import { createDataReader } from './read-data.ts'
@@ -34,8 +35,7 @@ export function createFrameBuilder(frameBytes: number, tools: SourceTools): Fram
   const waitToRetry = createRetryWaits()
   let tar = Buffer.allocUnsafeSlow(frameBytes + 64 * 1024)
   let end = 0
-  let lines = Buffer.allocUnsafeSlow(256 * 1024)
-  let linesEnd = 0
+  const lines = createLineBuffer()
 
   function reserve(bytes: number): void {
     if (end + bytes <= tar.byteLength) return
@@ -152,23 +152,9 @@ export function createFrameBuilder(frameBytes: number, tools: SourceTools): Fram
     if (fields.sparse !== undefined) hasher.update(encodeSparseMap(fields.sparse.map, fields.sparse.realSizeBytes))
     fields.hash = hasher.update(tar.subarray(dataStart, end)).digest('hex')
     pad(tarPadding(dataBytes))
-    const packed = packedFile(fields, start, putLine(fields), dataBytes)
+    const packed = packedFile(fields, start, lines.put(fields), dataBytes)
     if (problem !== undefined) packed.error = problem
     return packed
-  }
-
-  /** @returns its bytes */
-  function putLine(entry: EntryFields): number {
-    const line = entryLine(entry)
-    // A character takes three bytes at most.
-    if (linesEnd + 3 * line.length > lines.byteLength) {
-      const larger = Buffer.allocUnsafeSlow(2 * (lines.byteLength + 3 * line.length))
-      lines.copy(larger, 0, 0, linesEnd)
-      lines = larger
-    }
-    const bytes = lines.write(line, linesEnd)
-    linesEnd += bytes
-    return bytes
   }
 
   /** Everything that has no content of its own. @param link where it points · `device` which one it is */
@@ -192,7 +178,7 @@ export function createFrameBuilder(frameBytes: number, tools: SourceTools): Fram
       reserve(tarHeaderBound(member))
       end = writeTarHeader(tar, end, member)
     }
-    const lineBytes = putLine({
+    const lineBytes = lines.put({
       path,
       kind: item.kind,
       ...metadata,
@@ -232,7 +218,7 @@ export function createFrameBuilder(frameBytes: number, tools: SourceTools): Fram
   return {
     build(items, stats) {
       end = 0
-      linesEnd = 0
+      lines.clear()
       const failed = new Map<BytePath, BytePath | null>()
       const packed = items.map((item, i) => {
         const listed = new FileStat(stats, i * fileStatWords)
@@ -240,7 +226,7 @@ export function createFrameBuilder(frameBytes: number, tools: SourceTools): Fram
         if (item.kind === 'file' && item.group !== undefined && done.holdsGroup !== true) failed.set(item.path, null)
         return done
       })
-      return { tar: tar.subarray(0, end), items: packed, lines: lines.subarray(0, linesEnd) }
+      return { tar: tar.subarray(0, end), items: packed, lines: lines.all() }
     },
   }
 }

@@ -2,11 +2,12 @@ import { closeSync } from 'node:fs'
 import { Blake3Hasher } from '@napi-rs/blake-hash'
 import { type BytePath, fsPath } from '../../lib/byte-path.ts'
 import { FileStat, fileStatWords } from '../../lib/file-stat.ts'
-import { type EntryFields, entryLine } from '../formats/entry-line.ts'
+import type { EntryFields } from '../formats/entry-line.ts'
 import { oddName } from '../formats/raw-tree-v1/object-name.ts'
 import { type FileFields, fileFields, metadataOf, readXattrs } from './entry-metadata.ts'
 import { isWithinGranularity } from './fingerprint.ts'
 import { hasHoles } from './has-holes.ts'
+import { createLineBuffer } from './line-buffer.ts'
 import { lookAtOther } from './look-at-other.ts'
 import { openSourceFile } from './open-source-file.ts'
 import type { InodeFacts } from './pack-protocol.ts'
@@ -36,8 +37,7 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
   const waitToRetry = createRetryWaits()
   let contents = Buffer.allocUnsafeSlow(wholeBytes + 64 * 1024)
   let end = 0
-  let lines = Buffer.allocUnsafeSlow(64 * 1024)
-  let linesEnd = 0
+  const lines = createLineBuffer()
 
   /** Room for `bytes` of content; what is stored at once needs it once only. */
   function reserve(bytes: number): void {
@@ -144,24 +144,10 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
   function finish(item: TreeItem, fields: FileFields, sparse: boolean): Stored {
     // There is one file at its place, whatever came before.
     fields.supersedes = undefined
-    const packed: Stored = packedFile(fields, 0, putLine(sparse ? { ...fields, sparse } : fields), fields.sizeBytes)
+    const packed: Stored = packedFile(fields, 0, lines.put(sparse ? { ...fields, sparse } : fields), fields.sizeBytes)
     if (fields.object !== undefined) packed.object = fields.object
     if (item.group !== undefined) home?.remember(item.path, fields.object)
     return packed
-  }
-
-  /** @returns its bytes */
-  function putLine(entry: EntryFields): number {
-    const line = entryLine(entry)
-    // A character takes three bytes at most.
-    if (linesEnd + 3 * line.length > lines.byteLength) {
-      const larger = Buffer.allocUnsafeSlow(2 * (lines.byteLength + 3 * line.length))
-      lines.copy(larger, 0, 0, linesEnd)
-      lines = larger
-    }
-    const bytes = lines.write(line, linesEnd)
-    linesEnd += bytes
-    return bytes
   }
 
   /** Everything that has no content of its own. @param link where it points · `device` which one it is */
@@ -169,7 +155,7 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
     const { path, kind } = item
     const isThere = home === null || item.object === null || home.make(item, facts, link)
     const attributes = kind === 'hardlink' ? {} : readXattrs(tools, fsPath(item.physical ?? `/${path}`))
-    const lineBytes = putLine({
+    const lineBytes = lines.put({
       path,
       kind,
       ...metadataOf(facts, tools),
@@ -206,7 +192,7 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
   return {
     build(items, stats) {
       end = 0
-      linesEnd = 0
+      lines.clear()
       const failed = new Map<BytePath, BytePath | null>()
       const packed = items.map((item, i): TreePacked => {
         const listed = new FileStat(stats, i * fileStatWords)
@@ -217,7 +203,7 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
         return { ...done, contentAt }
       })
       home?.forget()
-      return { items: packed, lines: lines.subarray(0, linesEnd), contents: contents.subarray(0, home === null ? end : 0) }
+      return { items: packed, lines: lines.all(), contents: contents.subarray(0, home === null ? end : 0) }
     },
   }
 }
