@@ -1,0 +1,63 @@
+import { z } from 'zod'
+import { gradeSchema } from './grade.ts'
+import { errorCodes, type ErrorCode } from './errors.ts'
+
+/** Where a run stands. What each may become is in run-state.ts. */
+export const runStates = ['queued', 'dispatched', 'running', 'canceling', 'finished', 'failed', 'canceled', 'rejected'] as const
+export const runStateSchema = z.enum(runStates)
+export type RunState = (typeof runStates)[number]
+
+/** The coarse view of the seeds; `finished` is a success, with or without a warning. */
+export const runStatusSchema = z.enum(['queued', 'running', 'success', 'failed', 'canceled', 'rejected'])
+export type RunStatus = z.infer<typeof runStatusSchema>
+
+const statusOf = {
+  queued: 'queued',
+  dispatched: 'queued',
+  running: 'running',
+  canceling: 'running',
+  finished: 'success',
+  failed: 'failed',
+  canceled: 'canceled',
+  rejected: 'rejected',
+} as const satisfies Record<RunState, RunStatus>
+
+export function runStatus(state: RunState): RunStatus {
+  return statusOf[state]
+}
+
+export const errorCodeSchema = z.enum(Object.keys(errorCodes) as [ErrorCode, ...ErrorCode[]])
+
+/** Why a run, an operation or a request failed: decide by `code`, read the rest. */
+export const failureSchema = z.object({ code: errorCodeSchema, message: z.string(), hint: z.string() })
+export type Failure = z.infer<typeof failureSchema>
+
+/** Entries that could not be read. */
+export const issuesSchema = z.object({ total: z.int().nonnegative(), sample: z.array(z.object({ path: z.string(), message: z.string() }).loose()) })
+
+/** A complete artifact as its node tells of it. */
+export const storedArtifactSchema = z.object({
+  target_id: z.string(),
+  manifest_hash: z.string(),
+  format: z.string(),
+  encrypted: z.boolean(),
+  grade: gradeSchema,
+  completed_at: z.number(),
+  totals: z.record(z.string(), z.number()),
+  holes: z.int().nonnegative(),
+})
+export type StoredArtifact = z.infer<typeof storedArtifactSchema>
+
+/** How a run ended, told by the process that carried it out, or by the executor that found it gone. */
+export const runOutcomeSchema = z.discriminatedUnion('status', [
+  z.object({
+    status: z.enum(['success', 'warning']),
+    artifact: storedArtifactSchema,
+    consistency_changed_total: z.int().nonnegative(),
+    issues: issuesSchema,
+    summary: z.record(z.string(), z.unknown()),
+  }),
+  z.object({ status: z.literal('failed'), error: failureSchema }),
+  z.object({ status: z.literal('canceled') }),
+])
+export type RunOutcome = z.infer<typeof runOutcomeSchema>

@@ -1,0 +1,36 @@
+import { z } from 'zod'
+import { jobFields, secretNameSchema } from '../core/job.ts'
+import type { OptionDescriptions } from './driver-description.ts'
+import { targetDescriptions, type TargetKind } from './target-descriptions.ts'
+
+/** Kinds a job may write to. What a process's memory holds is gone with it. */
+export const jobTargetKinds = ['local_dir', 'webdav', 's3', 'sftp'] as const satisfies TargetKind[]
+export type JobTargetKind = (typeof jobTargetKinds)[number]
+
+/**
+ * A job's `target`: the driver's options but those that are secret, and the name of the secret that holds them. Credentials are never inline: what is
+ * in the job may be shown to everybody who may see the job.
+ */
+function jobTargetSchemaOf<const Kind extends JobTargetKind>(kind: Kind) {
+  const options: OptionDescriptions = targetDescriptions[kind].options
+  const shown = Object.entries(options).filter(([, option]) => option.secret !== true)
+  const hasSecrets = shown.length < Object.keys(options).length
+  return z.strictObject({
+    type: z.literal(kind),
+    ...Object.fromEntries(shown.map(([name, option]) => [name, option.schema])),
+    ...(hasSecrets ? { secret_name: secretNameSchema.optional() } : {}),
+  })
+}
+
+export const jobTargetSchema = z.discriminatedUnion('type', [
+  jobTargetSchemaOf('local_dir'),
+  jobTargetSchemaOf('webdav'),
+  jobTargetSchemaOf('s3'),
+  jobTargetSchemaOf('sftp'),
+])
+export type JobTarget = z.infer<typeof jobTargetSchema> & { secret_name?: string }
+
+/** A job as it is posted, and as the Hub keeps it with every default filled in. */
+export const jobSpecSchema = z.strictObject({ ...jobFields, target: jobTargetSchema })
+export type JobSpec = z.infer<typeof jobSpecSchema>
+export type JobSpecInput = z.input<typeof jobSpecSchema>
