@@ -14,15 +14,23 @@ const openedArtifact = {
   identities: z.array(z.string()),
 }
 
-/** What the Hub may ask of a node beside runs. The shape of each answer stands beside its name in {@link nodeReplies}. */
+/** What the Hub may ask of a node beside runs. `node-replies.ts` says what each is answered with. Paths have their bytes beside them where they are not UTF-8. */
 export const nodeRequestSchema = z.discriminatedUnion('kind', [
   /** one directory of the node's filesystem, below its browse roots */
   z.object({ kind: z.literal('fs.list'), path: z.string(), after: z.string().optional(), limit: z.int().min(1).max(1000) }),
   z.object({ kind: z.literal('snapshot.probe'), path: z.string(), snapshot_mode: snapshotModeSchema, snapshot_provider: z.string().optional() }),
   z.object({ kind: z.literal('target.check'), ...openedTarget }),
-  z.object({ kind: z.literal('entries.list'), ...openedArtifact, prefix: z.string(), after: z.string().optional(), limit: z.int().min(1).max(1000) }),
+  z.object({
+    kind: z.literal('entries.list'),
+    ...openedArtifact,
+    /** a directory of the artifact, "" is its top */
+    prefix: z.string(),
+    prefix_b64: z.base64().optional(),
+    after: z.string().optional(),
+    limit: z.int().min(1).max(1000),
+  }),
   /** the content goes through the byte stream `stream_id` */
-  z.object({ kind: z.literal('entries.download'), ...openedArtifact, path: z.string(), stream_id: z.string() }),
+  z.object({ kind: z.literal('entries.download'), ...openedArtifact, path: z.string(), path_b64: z.base64().optional(), stream_id: z.string() }),
   z.object({ kind: z.literal('lease.list') }),
   z.object({ kind: z.literal('lease.reap') }),
 ])
