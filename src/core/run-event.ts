@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { timestampSchema } from './timestamp.ts'
 
 export const runEventKinds = [
   'queued',
@@ -31,7 +32,7 @@ export const runEventKinds = [
 export type RunEventKind = (typeof runEventKinds)[number]
 
 export const runEventSchema = z.object({
-  ts: z.number(),
+  ts: timestampSchema,
   level: z.enum(['info', 'warn', 'error']),
   kind: z.enum(runEventKinds),
   message: z.string(),
@@ -39,6 +40,10 @@ export const runEventSchema = z.object({
 })
 /** One thing that happened in a run. Its sequence number is given where events are kept. */
 export type RunEvent = z.infer<typeof runEventSchema>
+
+/** An event as the Hub keeps it: `seq` counts the events of its run from 1 without a gap. */
+export const keptRunEventSchema = runEventSchema.extend({ seq: z.int().positive() })
+export type KeptRunEvent = z.infer<typeof keptRunEventSchema>
 
 const amounts = z.object({ files: z.number(), dirs: z.number(), bytes: z.number() })
 

@@ -1,6 +1,9 @@
 import { z } from 'zod'
-import { gradeSchema } from './grade.ts'
 import { errorCodes, type ErrorCode } from './errors.ts'
+import { gradeSchema } from './grade.ts'
+import { jobIdSchema, runIdSchema } from './ids.ts'
+import { progressSchema } from './run-event.ts'
+import { timestampSchema } from './timestamp.ts'
 
 /** Where a run stands. What each may become is in run-state.ts. */
 export const runStates = ['queued', 'dispatched', 'running', 'canceling', 'finished', 'failed', 'canceled', 'rejected'] as const
@@ -61,3 +64,40 @@ export const runOutcomeSchema = z.discriminatedUnion('status', [
   z.object({ status: z.literal('canceled') }),
 ])
 export type RunOutcome = z.infer<typeof runOutcomeSchema>
+
+/** A run as it stands in lists. Times are milliseconds since 1970. */
+export const runSchema = z.object({
+  id: runIdSchema,
+  job_id: jobIdSchema,
+  node_id: z.string(),
+  status: runStatusSchema,
+  state: runStateSchema,
+  /** of a finished run: whether something deserves a look */
+  outcome: z.enum(['success', 'warning']).nullable(),
+  error_code: errorCodeSchema.nullable(),
+  error: failureSchema.nullable(),
+  /** the run that failed, whose place this one takes */
+  retry_of: runIdSchema.nullable(),
+  /** 1, and one more for each retry */
+  attempt: z.int().positive(),
+  /** the time of the schedule it was made for; `null` when a person asked, and for retries */
+  fire_at: timestampSchema.nullable(),
+  /** it is not offered to its node before */
+  not_before: timestampSchema.nullable(),
+  /** how many more fire times or requests this run stands for */
+  folded: z.int().nonnegative(),
+  created_at: timestampSchema,
+  started_at: timestampSchema.nullable(),
+  ended_at: timestampSchema.nullable(),
+  cancel_requested_at: timestampSchema.nullable(),
+  grade: gradeSchema.nullable(),
+  consistency_changed_total: z.int().nonnegative(),
+  issues_total: z.int().nonnegative(),
+  /** the newest; stays when the run has ended */
+  progress: progressSchema.nullable(),
+})
+export type Run = z.infer<typeof runSchema>
+
+/** A run alone: with what its end said. */
+export const runDetailSchema = runSchema.extend({ summary: z.record(z.string(), z.unknown()).nullable() })
+export type RunDetail = z.infer<typeof runDetailSchema>

@@ -9,8 +9,7 @@ export const timeZoneSchema = z.string().max(64).refine(isTimeZone, 'no time zon
 
 function isCron(text: string): boolean {
   try {
-    new Cron(text, { paused: true, mode: '5-part' })
-    return true
+    return !parse(text).isStopped()
   } catch {
     return false
   }
@@ -29,5 +28,12 @@ function isTimeZone(text: string): boolean {
  * where they go back a time that comes twice is due once, a repeating field (every 15 minutes) in both hours.
  */
 export function fireTimes(cron: string, timeZone: string, afterMs: number, count: number): number[] {
-  return new Cron(cron, { timezone: timeZone, paused: true, mode: '5-part' }).nextRuns(count, new Date(afterMs)).map((date) => date.getTime())
+  return parse(cron, timeZone)
+    .nextRuns(count, new Date(afterMs))
+    .map((date) => date.getTime())
+}
+
+/** A schedule asks for no time by the second, and none is started by looking at it. */
+function parse(cron: string, timezone = 'UTC'): Cron {
+  return new Cron(cron, { timezone, paused: true, mode: '5-part' })
 }

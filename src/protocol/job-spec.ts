@@ -1,5 +1,8 @@
 import { z } from 'zod'
+import { jobIdSchema } from '../core/ids.ts'
 import { jobFields, secretNameSchema } from '../core/job.ts'
+import { runSchema } from '../core/run.ts'
+import { timestampSchema } from '../core/timestamp.ts'
 import type { OptionDescriptions } from './driver-description.ts'
 import { targetDescriptions, type TargetKind } from './target-descriptions.ts'
 
@@ -34,3 +37,15 @@ export type JobTarget = z.infer<typeof jobTargetSchema> & { secret_name?: string
 export const jobSpecSchema = z.strictObject({ ...jobFields, target: jobTargetSchema })
 export type JobSpec = z.infer<typeof jobSpecSchema>
 export type JobSpecInput = z.input<typeof jobSpecSchema>
+
+/** A job as it is returned. */
+export const jobSchema = jobSpecSchema.extend({
+  id: jobIdSchema,
+  created_at: timestampSchema,
+  updated_at: timestampSchema,
+  /** its schedule stands still since then */
+  archived_at: timestampSchema.nullable(),
+  next_run_at: timestampSchema.nullable(),
+  last_run: runSchema.nullable(),
+})
+export type Job = z.infer<typeof jobSchema>

@@ -1,0 +1,74 @@
+import { timestampSchema } from '../../core/timestamp.ts'
+import type { Databases } from './databases.ts'
+import type { JobRecord, JobStore } from './job-store.ts'
+import type { SettingStore } from './setting-store.ts'
+
+const lastTick = 'scheduler.last_tick_at'
+
+/** What the scheduler keeps between its looks at the clock. */
+export interface ScheduleStore {
+  /** Jobs of the node whose next time has come, the longest due first. */
+  due(nodeId: string, now: number, limit: number): Promise<JobRecord[]>
+  /** The next time of any job of the node. */
+  next(nodeId: string): Promise<number | null>
+  /** Jobs of the node that have a schedule, by id from `afterId` on. */
+  scheduled(nodeId: string, afterId: string, limit: number): Promise<JobRecord[]>
+  /** Compare and set, so that no time of a job is handled twice. @returns whether it was still `from` */
+  advance(jobId: string, from: number, to: number | null): Promise<boolean>
+  lastTick(): Promise<number | null>
+  setLastTick(now: number): Promise<void>
+}
+
+export function createScheduleStore(
+  { read, write }: Databases,
+  { jobs, settings }: { jobs: Pick<JobStore, 'get'>; settings: SettingStore },
+): ScheduleStore {
+  const records = async (ids: { id: string }[]) => (await Promise.all(ids.map(({ id }) => jobs.get(id)))).filter((job) => job !== null)
+  return {
+    async due(nodeId, now, limit) {
+      return records(
+        await read
+          .selectFrom('jobs')
+          .select('id')
+          .where('node_id', '=', nodeId)
+          .where('next_run_at', '<=', now)
+          .orderBy('next_run_at')
+          .limit(limit)
+          .execute(),
+      )
+    },
+    async next(nodeId) {
+      const row = await read
+        .selectFrom('jobs')
+        .select(({ fn }) => fn.min('next_run_at').as('at'))
+        .where('node_id', '=', nodeId)
+        .where('next_run_at', 'is not', null)
+        .executeTakeFirst()
+      return row?.at ?? null
+    },
+    async scheduled(nodeId, afterId, limit) {
+      return records(
+        await read
+          .selectFrom('jobs')
+          .select('id')
+          .where('node_id', '=', nodeId)
+          .where('next_run_at', 'is not', null)
+          .where('id', '>', afterId)
+          .orderBy('id')
+          .limit(limit)
+          .execute(),
+      )
+    },
+    async advance(jobId, from, to) {
+      const { numUpdatedRows } = await write
+        .updateTable('jobs')
+        .set({ next_run_at: to })
+        .where('id', '=', jobId)
+        .where('next_run_at', '=', from)
+        .executeTakeFirst()
+      return numUpdatedRows > 0n
+    },
+    lastTick: () => settings.get(lastTick, timestampSchema),
+    setLastTick: (now) => settings.put(lastTick, timestampSchema, now, now),
+  }
+}

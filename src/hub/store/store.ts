@@ -1,0 +1,85 @@
+import { closeSync, openSync } from 'node:fs'
+import { Kysely } from 'kysely'
+import type { Clock } from '../../core/clock.ts'
+import { type AgeKeyStore, createAgeKeyStore } from './age-key-store.ts'
+import { type ArtifactStore, createArtifactStore } from './artifact-store.ts'
+import type { Databases } from './databases.ts'
+import { createJobStore, type JobStore } from './job-store.ts'
+import { migrate } from './migrate.ts'
+import { createRunEventStore, type RunEventStore } from './run-event-store.ts'
+import { createRunStore, type RunStore } from './run-store.ts'
+import { createScheduleStore, type ScheduleStore } from './schedule-store.ts'
+import { createSecretStore, type SecretStore } from './secret-store.ts'
+import { createSessionStore, type SessionStore } from './session-store.ts'
+import { createSettingStore, type SettingStore } from './setting-store.ts'
+import { createSqliteDialect } from './sqlite-dialect.ts'
+import { startSqliteThread } from './sqlite-thread.ts'
+import type { Tables } from './tables.ts'
+import { createUserStore, type UserStore } from './user-store.ts'
+
+/** What the Hub knows, by noun. */
+export interface Repositories {
+  readonly jobs: JobStore
+  readonly runs: RunStore
+  readonly runEvents: RunEventStore
+  readonly artifacts: ArtifactStore
+  readonly schedule: ScheduleStore
+  readonly users: UserStore
+  readonly sessions: SessionStore
+  readonly secrets: SecretStore
+  readonly ageKeys: AgeKeyStore
+  readonly settings: SettingStore
+}
+
+export interface Store extends Repositories, AsyncDisposable {
+  /**
+   * All of `work` or nothing, and still there after a power cut when this resolves. There is one writer: nothing else is written meanwhile, so `work` does
+   * nothing but reading and writing through `tx`. Writing through the store itself, from within, waits for ever.
+   */
+  transaction<T>(work: (tx: Repositories) => Promise<T>): Promise<T>
+}
+
+const pragmas = ['pragma busy_timeout = 10000', 'pragma journal_mode = wal', 'pragma foreign_keys = on']
+
+/** Opens the database at `file`, makes it when there is none, and brings it to this version. @throws BastionError unsupported; SqliteError */
+export async function openStore(options: { file: string; clock: Clock }): Promise<Store> {
+  closeSync(openSync(options.file, 'a', 0o600))
+  const write = new Kysely<Tables>({
+    // A node forgets what the Hub has kept: so a commit is on the disk.
+    dialect: createSqliteDialect(startSqliteThread({ file: options.file, pragmas: [...pragmas, 'pragma synchronous = full'] })),
+  })
+  try {
+    await migrate(write, options)
+  } catch (error) {
+    await write.destroy()
+    throw error
+  }
+  const read = new Kysely<Tables>({
+    dialect: createSqliteDialect(startSqliteThread({ file: options.file, pragmas: [...pragmas, 'pragma query_only = on'] })),
+  })
+  return {
+    ...createRepositories({ read, write }),
+    transaction: (work) => write.transaction().execute((tx) => work(createRepositories({ read: tx, write: tx }))),
+    async [Symbol.asyncDispose]() {
+      await read.destroy()
+      await write.destroy()
+    },
+  }
+}
+
+function createRepositories(databases: Databases): Repositories {
+  const jobs = createJobStore(databases)
+  const settings = createSettingStore(databases)
+  return {
+    jobs,
+    settings,
+    runs: createRunStore(databases),
+    runEvents: createRunEventStore(databases),
+    artifacts: createArtifactStore(databases),
+    schedule: createScheduleStore(databases, { jobs, settings }),
+    users: createUserStore(databases),
+    sessions: createSessionStore(databases),
+    secrets: createSecretStore(databases),
+    ageKeys: createAgeKeyStore(databases),
+  }
+}

@@ -1,0 +1,92 @@
+import type { Generated } from 'kysely'
+
+/** The columns as they are kept: times in milliseconds since 1970, ids as UUIDv7 text, JSON as text that its schema has written. */
+export interface Tables {
+  settings: { name: string; value: string; updated_at: number }
+  users: {
+    id: string
+    name: string
+    role: string
+    password_hash: string
+    created_at: number
+    updated_at: number
+    disabled_at: number | null
+  }
+  sessions: {
+    id: string
+    user_id: string
+    csrf_token: string
+    created_at: number
+    seen_at: number
+    expires_at: number
+    address: string
+    user_agent: string
+  }
+  secrets: { node_id: string; name: string; kind: string; sealed: Uint8Array; created_at: number; updated_at: number }
+  age_keys: { name: string; recipient: string; sealed: Uint8Array; created_at: number; exported_at: number | null }
+  jobs: {
+    id: string
+    name: string
+    node_id: string
+    spec: string
+    target_id: string | null
+    next_run_at: number | null
+    last_ended_state: string | null
+    created_at: number
+    updated_at: number
+    archived_at: number | null
+  }
+  runs: {
+    id: string
+    job_id: string
+    node_id: string
+    state: string
+    outcome: string | null
+    error: string | null
+    retry_of: string | null
+    attempt: number
+    fire_at: number | null
+    not_before: number | null
+    folded: Generated<number>
+    created_at: number
+    offered_at: number | null
+    offer: string | null
+    started_at: number | null
+    ended_at: number | null
+    cancel_requested_at: number | null
+    grade: string | null
+    consistency_changed_total: Generated<number>
+    issues_total: Generated<number>
+    last_seq: Generated<number>
+    node_seq: Generated<number>
+    progress: string | null
+    summary: string | null
+  }
+  run_events: {
+    run_id: string
+    seq: number
+    ts: number
+    level: string
+    kind: string
+    message: string
+    fields: string
+    node_seq: number | null
+  }
+  run_artifacts: {
+    run_id: string
+    job_id: string
+    node_id: string
+    status: string
+    target_type: string
+    target_snapshot: string
+    target_id: string
+    manifest_hash: string
+    artifact_format: string
+    recipients: string
+    grade: string
+    holes: number
+    totals: string
+    completed_at: number
+    ended_at: number
+  }
+}
