@@ -47,6 +47,7 @@ export function aRun(job: Pick<JobRecord, 'id'>, run: Partial<NewRun> = {}): New
     attempt: 1,
     fire_at: null,
     not_before: null,
+    folded: 0,
     created_at,
     ended_at: null,
     ...run,

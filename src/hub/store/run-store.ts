@@ -1,6 +1,5 @@
 import { z } from 'zod'
-import type { Progress } from '../../core/run-event.ts'
-import { progressSchema } from '../../core/run-event.ts'
+import { type Progress, progressSchema } from '../../core/run-event.ts'
 import { failureSchema, type Run, type RunDetail, type RunState, runStates, type RunStatus, runStatus } from '../../core/run.ts'
 import { secretNameSchema } from '../../core/job.ts'
 import { runPlanSchema } from '../../protocol/run-plan.ts'
@@ -26,7 +25,7 @@ export interface RunRecord extends Run {
 
 export type NewRun = Pick<
   Run,
-  'id' | 'job_id' | 'node_id' | 'state' | 'error' | 'retry_of' | 'attempt' | 'fire_at' | 'not_before' | 'created_at' | 'ended_at'
+  'id' | 'job_id' | 'node_id' | 'state' | 'error' | 'retry_of' | 'attempt' | 'fire_at' | 'not_before' | 'folded' | 'created_at' | 'ended_at'
 >
 
 /** What a transition writes; what is absent stays. */
@@ -57,6 +56,8 @@ export interface RunStore {
   /** `false`: the job has a run of this fire time already, and nothing was written. */
   insert(run: NewRun): Promise<boolean>
   get(id: string): Promise<RunRecord | null>
+  /** as lists show it */
+  listed(id: string): Promise<Run | null>
   detail(id: string): Promise<RunDetail | null>
   offer(id: string): Promise<KeptOffer | null>
   /** Newest first. */
@@ -108,6 +109,10 @@ export function createRunStore({ read, write }: Databases): RunStore {
     async get(id) {
       const row = await records().where('id', '=', id).executeTakeFirst()
       return row === undefined ? null : recordOf(row)
+    },
+    async listed(id) {
+      const row = await read.selectFrom('runs').select(listedColumns).where('id', '=', id).executeTakeFirst()
+      return row === undefined ? null : listedRun(row)
     },
     async detail(id) {
       const row = await read.selectFrom('runs').select(listedColumns).select('summary').where('id', '=', id).executeTakeFirst()
