@@ -28,8 +28,12 @@ export function createMissingMessages({ store, sessions }: Pick<DispatchServices
       for (const [runId, seq] of asked) {
         const run = await store.runs.get(runId)
         const isMissing = run !== null && run.ended_at === null && (seq === null || run.node_seq === seq)
-        if (isMissing) attach(run)
-        else asked.delete(runId)
+        if (!isMissing) {
+          asked.delete(runId)
+          continue
+        }
+        asked.set(runId, run.node_seq)
+        attach(run)
       }
     },
   }

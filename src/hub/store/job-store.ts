@@ -33,7 +33,7 @@ export interface JobStore {
   /** Newest first, each with its last run. */
   list(filter: JobFilter, page: PageRequest): Promise<Page<Job>>
   /** Everything a person decides, and what follows from it. @returns whether it was there */
-  update(id: string, change: Pick<JobRecord, 'spec' | 'next_run_at' | 'updated_at'>): Promise<boolean>
+  update(id: string, change: Pick<JobRecord, 'spec' | 'target_id' | 'next_run_at' | 'updated_at'>): Promise<boolean>
   archive(id: string, change: Pick<JobRecord, 'archived_at' | 'next_run_at' | 'updated_at'>): Promise<boolean>
   /** The target of its first artifact; a later one changes nothing. */
   learnTarget(id: string, targetId: string): Promise<void>
@@ -84,10 +84,10 @@ export function createJobStore({ read, write }: Databases): JobStore {
       if (cursor !== undefined) query = query.where('job.id', '<', cursor)
       return pageOf(await query.execute(), limit, (row) => row.id, describedJob)
     },
-    async update(id, { spec, next_run_at, updated_at }) {
+    async update(id, { spec, ...change }) {
       const { numUpdatedRows } = await write
         .updateTable('jobs')
-        .set({ name: spec.name, node_id: spec.node_id, spec: writeJson(jobSpecSchema, spec), next_run_at, updated_at })
+        .set({ name: spec.name, node_id: spec.node_id, spec: writeJson(jobSpecSchema, spec), ...change })
         .where('id', '=', id)
         .executeTakeFirst()
       return numUpdatedRows > 0n

@@ -50,9 +50,8 @@ function createDriver(thread: SqliteThread): Driver {
       if (next === undefined) taken = false
       else next()
     },
-    async destroy() {
-      await thread[Symbol.asyncDispose]()
-    },
+    // The thread is its opener's: Kysely ends only what it has used.
+    async destroy() {},
   }
 }
 

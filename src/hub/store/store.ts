@@ -42,28 +42,22 @@ export interface Store extends Repositories, AsyncDisposable {
 const pragmas = ['pragma busy_timeout = 10000', 'pragma journal_mode = wal', 'pragma foreign_keys = on']
 
 /** Opens the database at `file`, makes it when there is none, and brings it to this version. @throws BastionError unsupported; SqliteError */
-export async function openStore(options: { file: string; clock: Clock }): Promise<Store> {
-  closeSync(openSync(options.file, 'a', 0o600))
-  const write = new Kysely<Tables>({
-    // A node forgets what the Hub has kept: so a commit is on the disk.
-    dialect: createSqliteDialect(startSqliteThread({ file: options.file, pragmas: [...pragmas, 'pragma synchronous = full'] })),
-  })
-  try {
-    await migrate(write, options)
-  } catch (error) {
-    await write.destroy()
-    throw error
+export async function openStore({ file, clock }: { file: string; clock: Clock }): Promise<Store> {
+  closeSync(openSync(file, 'a', 0o600))
+  await using opened = new AsyncDisposableStack()
+  const connect = (...more: string[]) => {
+    const thread = opened.use(startSqliteThread({ file, pragmas: [...pragmas, ...more] }))
+    return new Kysely<Tables>({ dialect: createSqliteDialect(thread) })
   }
-  const read = new Kysely<Tables>({
-    dialect: createSqliteDialect(startSqliteThread({ file: options.file, pragmas: [...pragmas, 'pragma query_only = on'] })),
-  })
+  // A node forgets what the Hub has kept: so a commit is on the disk.
+  const write = connect('pragma synchronous = full')
+  await migrate(write, { file, clock })
+  const read = connect('pragma query_only = on')
+  const kept = opened.move()
   return {
     ...createRepositories({ read, write }),
     transaction: (work) => write.transaction().execute((tx) => work(createRepositories({ read: tx, write: tx }))),
-    async [Symbol.asyncDispose]() {
-      await read.destroy()
-      await write.destroy()
-    },
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
   }
 }
 
