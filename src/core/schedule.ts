@@ -37,3 +37,32 @@ export function fireTimes(cron: string, timeZone: string, afterMs: number, count
 function parse(cron: string, timezone = 'UTC'): Cron {
   return new Cron(cron, { timezone, paused: true, mode: '5-part' })
 }
+
+/** What has come due of a schedule. */
+export interface DueTimes {
+  /** the newest time that has come */
+  latest: number
+  /** how many came before it, at most {@link mostMissed} */
+  missed: number
+  /** the first one to come; `null` when there is none any more */
+  next: number | null
+}
+
+/** More are not counted. */
+export const mostMissed = 100
+
+/** The times from `firstMs`, which is one of them, to `nowMs`, however many they are: a year of minutes takes no longer than a day. */
+export function dueTimes(cron: string, timeZone: string, firstMs: number, nowMs: number): DueTimes {
+  const after = (ms: number, count = 1) => fireTimes(cron, timeZone, ms, count)
+  let latest = firstMs
+  let unknownTo = nowMs
+  // Between the newest one that is known and where nothing follows any more, to the minute.
+  while (unknownTo - latest >= 60_000) {
+    const middle = latest + Math.floor((unknownTo - latest) / 2)
+    const [found] = after(middle)
+    if (found !== undefined && found <= nowMs) latest = found
+    else unknownTo = middle
+  }
+  const between = after(firstMs, mostMissed).filter((ms) => ms <= latest).length
+  return { latest, missed: between, next: after(nowMs)[0] ?? null }
+}

@@ -10,19 +10,31 @@ import { targetDescriptions, type TargetKind } from './target-descriptions.ts'
 export const jobTargetKinds = ['local_dir', 'webdav', 's3', 'sftp'] as const satisfies TargetKind[]
 export type JobTargetKind = (typeof jobTargetKinds)[number]
 
+type OptionsOf<Kind extends JobTargetKind> = (typeof targetDescriptions)[Kind]['options']
+type IsSecret = { secret: true }
+type ShownOptions<Options extends OptionDescriptions> = {
+  [Name in keyof Options as Options[Name] extends IsSecret ? never : Name]: Options[Name]['schema']
+}
+type SecretName<Options extends OptionDescriptions> = true extends {
+  [Name in keyof Options]: Options[Name] extends IsSecret ? true : never
+}[keyof Options]
+  ? { secret_name: z.ZodOptional<typeof secretNameSchema> }
+  : unknown
+type JobTargetShape<Kind extends JobTargetKind> = { type: z.ZodLiteral<Kind> } & ShownOptions<OptionsOf<Kind>> & SecretName<OptionsOf<Kind>>
+
 /**
  * A job's `target`: the driver's options but those that are secret, and the name of the secret that holds them. Credentials are never inline: what is
  * in the job may be shown to everybody who may see the job.
  */
-function jobTargetSchemaOf<const Kind extends JobTargetKind>(kind: Kind) {
+function jobTargetSchemaOf<const Kind extends JobTargetKind>(kind: Kind): z.ZodObject<JobTargetShape<Kind>, z.core.$strict> {
   const options: OptionDescriptions = targetDescriptions[kind].options
   const shown = Object.entries(options).filter(([, option]) => option.secret !== true)
   const hasSecrets = shown.length < Object.keys(options).length
   return z.strictObject({
     type: z.literal(kind),
-    ...Object.fromEntries(shown.map(([name, option]) => [name, option.schema])),
+    ...Object.fromEntries(shown.map(([name, option]) => [name, option.schema] as const)),
     ...(hasSecrets ? { secret_name: secretNameSchema.optional() } : {}),
-  })
+  }) as unknown as z.ZodObject<JobTargetShape<Kind>, z.core.$strict>
 }
 
 export const jobTargetSchema = z.discriminatedUnion('type', [

@@ -1,6 +1,6 @@
 import { BastionError } from '../../core/errors.ts'
 import { defaultFrameBytes } from '../../core/pipeline-spec.ts'
-import type { JobTargetKind } from '../../protocol/job-spec.ts'
+import type { JobTarget, JobTargetKind } from '../../protocol/job-spec.ts'
 import type { Credentials } from '../../protocol/run-plan.ts'
 import type { JobRecord } from '../store/job-store.ts'
 import type { KeptOffer, RunRecord } from '../store/run-store.ts'
@@ -18,7 +18,7 @@ export async function makeOffer(
   const { name, node_id, source, pipeline, target } = job.spec
   if (node_id !== run.node_id) throw new BastionError('conflict', `the job belongs to the node ${node_id} now, and the run was for ${run.node_id}`)
   const { encryption, ...packing } = pipeline
-  const { secret_name, ...config } = target as typeof target & { secret_name?: string }
+  const { secret_name, ...config } = target as JobTarget
   const recipients = encryption.type === 'none' ? [] : [await vault.recipientFor(encryption.key_name)]
   const offer: KeptOffer = {
     plan: {

@@ -1,0 +1,76 @@
+import { z } from 'zod'
+import type { Clock } from '../core/clock.ts'
+import { uuidv7 } from '../core/ids.ts'
+import type { HubEnd } from '../protocol/node-messages.ts'
+import { createAnnouncedChanges } from './announced-changes.ts'
+import { createDispatch, type Dispatch } from './dispatch/dispatch.ts'
+import type { PlanSecrets } from './dispatch/dispatch-services.ts'
+import type { HubLog } from './hub-log.ts'
+import { createJobService, type JobService } from './jobs/job-service.ts'
+import { createLiveEvents, type LiveEvents } from './live-events.ts'
+import { createNodeSessions, type NodeSessions } from './nodes/node-sessions.ts'
+import { createScheduler } from './scheduler/scheduler.ts'
+import type { Store } from './store/store.ts'
+import { startTickLoop } from './tick-loop.ts'
+
+/** The node that lives with the Hub. */
+export const localNodeId = 'hub'
+
+/** The services of one Hub, put together. Disposed: schedules stand still, what is under way is kept, nodes are left to themselves; runs go on. */
+export interface Hub extends AsyncDisposable {
+  /** of this database, for ever */
+  readonly hubId: string
+  readonly store: Store
+  readonly live: LiveEvents
+  readonly jobs: JobService
+  readonly dispatch: Pick<Dispatch, 'request' | 'cancel'>
+  readonly nodes: Pick<NodeSessions, 'isConnected' | 'connected' | 'request'>
+  /** A node has connected, and will say hello. */
+  connect(nodeId: string, link: HubEnd): void
+}
+
+export interface HubOptions {
+  /** stays the caller's to close, after the Hub */
+  store: Store
+  vault: PlanSecrets
+  clock: Clock
+  log: HubLog
+  /** random bytes */
+  random(length: number): Uint8Array
+  /** the node that lives with the Hub; absent: the Hub has none yet, and {@link Hub.connect} brings it */
+  link?: HubEnd
+  /** how many runs a node carries out at a time. @default 2 */
+  runsPerNode?: number
+}
+
+const longestTickMs = 30_000
+
+/** Starts a Hub on its store: from here on schedules fire. */
+export async function createHub({ store, vault, clock, log, random, link, runsPerNode = 2 }: HubOptions): Promise<Hub> {
+  const newId = () => uuidv7(clock.now(), random(10))
+  const hubId = await store.settings.putIfAbsent('hub.id', z.string(), newId(), clock.now())
+  const live = createLiveEvents()
+  const changes = createAnnouncedChanges({ store, live })
+
+  await using opened = new AsyncDisposableStack()
+  const nodes = createNodeSessions({ live, log, newId })
+  const dispatch = opened.use(createDispatch({ hubId, store, changes, live, sessions: nodes, vault, clock, log, newId, limitOf: () => runsPerNode }))
+  const scheduler = createScheduler({ store, changes, dispatch, clock, log, nodeId: localNodeId })
+  // Closed in the opposite order: first no more ticks, then no more messages, then what is under way.
+  opened.use(nodes)
+  if (link !== undefined) nodes.connect(localNodeId, link)
+  const loop = opened.use(
+    startTickLoop({
+      async tick() {
+        const times = [await scheduler.tick(), await dispatch.tick()].filter((time) => time !== null)
+        return times.length === 0 ? null : Math.min(...times)
+      },
+      longestMs: longestTickMs,
+      clock,
+      log,
+    }),
+  )
+  const jobs = createJobService({ changes, clock, newId, onSchedule: loop.wake, cancel: dispatch.cancel })
+  const kept = opened.move()
+  return { hubId, store, live, jobs, dispatch, nodes, connect: nodes.connect, [Symbol.asyncDispose]: () => kept.disposeAsync() }
+}
