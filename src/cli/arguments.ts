@@ -7,14 +7,9 @@ import { readAgeIdentities } from '../engine/crypto/age-header.ts'
 import { latestArtifact, listArtifacts, type ListedArtifact } from '../engine/list.ts'
 import type { Artifact, ArtifactRef } from '../engine/open-artifact.ts'
 import { openArtifact } from '../engine/open-artifact.ts'
-import { createRetries, type RetryingOptions } from '../engine/targets/retries.ts'
-import { createRetryingTarget } from '../engine/targets/retrying-target.ts'
-import { openTarget } from '../engine/targets/registry.ts'
+import { openWorkingTarget } from '../engine/targets/open-working-target.ts'
 import { parseTarget } from '../engine/targets/target-url.ts'
-import { sleep } from '../engine/targets/sleep.ts'
 import type { Target } from '../engine/targets/target.ts'
-import { createThrottledTarget } from '../engine/targets/throttled-target.ts'
-import { createTokenBucket } from '../engine/targets/token-bucket.ts'
 import { type BytePath, toBytePath } from '../lib/byte-path.ts'
 import { parseArtifact, splitLast } from './artifact-text.ts'
 import type { CliContext } from './cli-context.ts'
@@ -25,22 +20,12 @@ import { systemClock } from './system-clock.ts'
  * A target of the command line, open until the end of the command. What passes by itself is tried again.
  * @param putBytesPerSecond how fast it is written to at most
  */
-export async function targetArgument(text: string, context: CliContext, putBytesPerSecond?: number): Promise<Target & AsyncDisposable> {
-  const retrying: RetryingOptions = {
+export function targetArgument(text: string, context: CliContext, putBytesPerSecond?: number): Promise<Target & AsyncDisposable> {
+  return openWorkingTarget(parseTarget(text, context.cwd, context.env), {
     clock: systemClock,
-    sleep,
-    random: Math.random,
-    onRetry: ({ doing, error, delayMs }) =>
-      context.note(`${printableText(error.message)} Trying to ${printableText(doing)} again in ${Math.ceil(delayMs / 1000)} s.\n`),
-  }
-  const inner = await openTarget(parseTarget(text, context.cwd, context.env), {
-    clock: systemClock,
-    retries: createRetries(retrying),
-    onNotice: (message) => context.note(`${printableText(message)}\n`),
+    putBytesPerSecond,
+    note: (sentence) => context.note(`${printableText(sentence)}\n`),
   })
-  const put = putBytesPerSecond === undefined ? undefined : createTokenBucket({ bytesPerSecond: putBytesPerSecond, clock: systemClock, sleep })
-  const target = createRetryingTarget(put === undefined ? inner : createThrottledTarget(inner, { put }), retrying)
-  return Object.assign(target, { [Symbol.asyncDispose]: () => target.close() })
 }
 
 /**

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { errorCodes, type ErrorCode } from './errors.ts'
+import { BastionError, errorCodes, type ErrorCode } from './errors.ts'
 import { gradeSchema } from './grade.ts'
 import { jobIdSchema, runIdSchema } from './ids.ts'
 import { progressSchema } from './run-event.ts'
@@ -34,6 +34,12 @@ export const errorCodeSchema = z.enum(Object.keys(errorCodes) as [ErrorCode, ...
 /** Why a run, an operation or a request failed: decide by `code`, read the rest. */
 export const failureSchema = z.object({ code: errorCodeSchema, message: z.string(), hint: z.string() })
 export type Failure = z.infer<typeof failureSchema>
+
+/** @returns what may cross; anything but a BastionError is a bug, and its stack stays where it happened */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof BastionError) return { code: error.code, message: error.message, hint: error.hint }
+  return { code: 'internal', message: error instanceof Error ? error.message : String(error), hint: errorCodes.internal.hint }
+}
 
 /** Entries that could not be read. */
 export const issuesSchema = z.object({ total: z.int().nonnegative(), sample: z.array(z.object({ path: z.string(), message: z.string() }).loose()) })

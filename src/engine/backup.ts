@@ -63,6 +63,8 @@ export interface BackupOutcome {
   targetId: string
   manifest: Manifest
   manifestHash: string
+  /** as the marker has it */
+  completedAt: number
   issues: PackReport['issues']
   summary: { filesystem: { snapshot: SnapshotSummary; consistency: ConsistencyReport; coverage: CoverageItem[] }; grade: Grade; data_path: DataPath }
 }
@@ -192,6 +194,7 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
       targetId: identity.target_id,
       manifest,
       manifestHash,
+      completedAt: complete.completed_at,
       issues: report.issues,
       summary: { filesystem: { snapshot, consistency: report.consistency, coverage }, grade, data_path: dataPath },
     }

@@ -14,6 +14,7 @@ import type { RunEvent } from '../../core/run-event.ts'
 import { backup, type BackupOutcome, placeFacts } from '../../engine/backup.ts'
 import { artifactName } from '../../engine/list.ts'
 import { runSnapshotsName } from '../../engine/snapshots/holder-directory.ts'
+import { reapBeforeRun } from '../../engine/snapshots/reap-before-run.ts'
 import { redactTarget } from '../../engine/targets/target-url.ts'
 import { targetArgument } from '../arguments.ts'
 import { type CliContext, dataDirectory } from '../cli-context.ts'
@@ -21,7 +22,7 @@ import { printableText } from '../entry-text.ts'
 import { type ExitCode, exitCodes } from '../exit-code.ts'
 import { openKnownTargets } from '../known-targets.ts'
 import { createProgressLine, formatBytes, formatDuration } from '../progress-line.ts'
-import { reapBeforeRun, snapshotServices } from '../snapshot-services.ts'
+import { snapshotServices } from '../snapshot-services.ts'
 import { systemClock } from '../system-clock.ts'
 import { producer } from '../version.ts'
 import { collect, type RunCommand } from './command.ts'
@@ -121,7 +122,7 @@ async function backupCommand(sources: string[], options: BackupOptions, context:
 
   makeRunDirectory(runDirectory)
   try {
-    await reapBeforeRun(snapshots, context)
+    await reapBeforeRun(snapshots, (text) => context.note(`${printableText(text)}\n`))
     using line = createProgressLine(context)
     const outcome = await backup(
       {

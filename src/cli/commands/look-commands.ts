@@ -3,6 +3,7 @@ import { compilePathRules } from '../../core/path-rules.ts'
 import { BastionError } from '../../core/errors.ts'
 import { diffArtifacts } from '../../engine/diff.ts'
 import type { IndexedEntry } from '../../engine/formats/entries-index-reader.ts'
+import { plainEntry } from '../../engine/formats/index-entry.ts'
 import { artifactName } from '../../engine/list.ts'
 import { openArtifact } from '../../engine/open-artifact.ts'
 import { readEntry } from '../../engine/read-entry.ts'
@@ -166,9 +167,4 @@ export function addLookCommands(program: Command, run: RunCommand): void {
         return exitCodes.ok
       }),
     )
-}
-
-/** An entry as the index has it. */
-function plainEntry({ bytes: _bytes, targetBytes: _targetBytes, ...entry }: IndexedEntry): Omit<IndexedEntry, 'bytes' | 'targetBytes'> {
-  return entry
 }

@@ -6,15 +6,15 @@ import { filesystemSourceSchema } from '../../core/filesystem-source.ts'
 import { runIdSchema } from '../../core/ids.ts'
 import { diagnoseSnapshots, type Finding } from '../../engine/snapshots/diagnose.ts'
 import { probeSource } from '../../engine/snapshots/probe-source.ts'
-import { reapLeases } from '../../engine/snapshots/reaper.ts'
+import { leaseReport, reapedReport } from '../../engine/snapshots/lease-report.ts'
+import { orphanWaitMs, reapLeases } from '../../engine/snapshots/reaper.ts'
 import { realPathOf } from '../../engine/snapshots/choose-unit.ts'
 import { sourceRoots, sourceRules } from '../../engine/sources/filesystem/source-paths.ts'
 import { toBytePath } from '../../lib/byte-path.ts'
-import { snapshotDescriptions, type SnapshotDescription } from '../../protocol/snapshot-descriptions.ts'
 import { type CliContext, dataDirectory } from '../cli-context.ts'
 import { printableText } from '../entry-text.ts'
 import { type ExitCode, exitCodes } from '../exit-code.ts'
-import { orphanWaitMs, snapshotServices } from '../snapshot-services.ts'
+import { snapshotServices } from '../snapshot-services.ts'
 import { collect, type RunCommand } from './command.ts'
 
 interface NodeOptions {
@@ -90,11 +90,10 @@ async function probeCommand(paths: string[], options: ProbeOptions, context: Cli
     workDirectory: join(dataDir, 'runs'),
   })
   for (const place of places) {
-    const unproven = place.read === 'snapshot' && !isProven(place.provider) ? { not_yet_run_on_a_real_system: true } : {}
-    if (options.json === true) await context.out(`${JSON.stringify({ ...place, ...unproven })}\n`)
+    if (options.json === true) await context.out(`${JSON.stringify(place)}\n`)
     else if (place.read === 'snapshot') {
       await context.out(
-        `${printableText(place.path)}  snapshot by ${place.provider} of ${printableText(place.unit)}, in ${printableText(place.snapshots_in)}${'not_yet_run_on_a_real_system' in unproven ? ' (not yet run on a real system)' : ''}\n`,
+        `${printableText(place.path)}  snapshot by ${place.provider} of ${printableText(place.unit)}, in ${printableText(place.snapshots_in)}${place.not_yet_run_on_a_real_system === true ? ' (not yet run on a real system)' : ''}\n`,
       )
     } else if (place.read === 'live') {
       await context.out(
@@ -105,19 +104,12 @@ async function probeCommand(paths: string[], options: ProbeOptions, context: Cli
   return places.some(({ read }) => read === 'live') ? exitCodes.warnings : exitCodes.ok
 }
 
-function isProven(provider: string): boolean {
-  const descriptions: Readonly<Record<string, SnapshotDescription>> = snapshotDescriptions
-  return descriptions[provider]?.provenOnRealSystem === true
-}
-
 async function leasesCommand(options: NodeOptions, context: CliContext): Promise<ExitCode> {
   const { leases } = snapshotServices(context, { dataDir: dataDirectory(context, options.dataDir), roots: [] })
-  for (const { runId, ...found } of leases.list()) {
-    if (options.json === true) {
-      await context.out(
-        `${JSON.stringify({ run_id: runId, state: found.state, ...(found.state === 'damaged' ? { message: found.message } : { lease: found.lease }) })}\n`,
-      )
-    } else if (found.state === 'damaged') await context.out(`${runId}  DAMAGED: ${printableText(found.message)}\n`)
+  for (const found of leases.list()) {
+    const { runId } = found
+    if (options.json === true) await context.out(`${JSON.stringify(leaseReport(found))}\n`)
+    else if (found.state === 'damaged') await context.out(`${runId}  DAMAGED: ${printableText(found.message)}\n`)
     else {
       const { snapshots, attempts, last_error: error } = found.lease
       const state = found.state === 'held' ? 'in use' : attempts === 0 ? 'left' : `left, ${attempts} times not removed: ${printableText(error ?? '')}`
@@ -131,12 +123,11 @@ async function leasesCommand(options: NodeOptions, context: CliContext): Promise
 async function reapCommand(options: NodeOptions, context: CliContext): Promise<ExitCode> {
   const { leases, providers } = snapshotServices(context, { dataDir: dataDirectory(context, options.dataDir), roots: [] })
   let isClean = true
-  for (const { runId, removed, kept, passedOver } of await reapLeases(leases, providers, { waitMs: orphanWaitMs })) {
+  for (const reaped of await reapLeases(leases, providers, { waitMs: orphanWaitMs })) {
+    const { runId, removed, kept, passedOver } = reaped
     isClean &&= kept.length === 0
     if (options.json === true) {
-      const left = kept.map(({ record, reason }) => ({ path: record.path, reason }))
-      const line = { run_id: runId, removed: removed.map(({ path }) => path), left, ...(passedOver === undefined ? {} : { passed_over: passedOver }) }
-      await context.out(`${JSON.stringify(line)}\n`)
+      await context.out(`${JSON.stringify(reapedReport(reaped))}\n`)
       continue
     }
     if (passedOver !== undefined) await context.out(`${runId}  passed over: ${printableText(passedOver)}\n`)

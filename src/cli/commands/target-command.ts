@@ -1,9 +1,8 @@
 import type { Command } from 'commander'
+import { capabilityName, checkReport } from '../../engine/targets/check-report.ts'
 import { checkTarget, type CheckedCase, type TargetCheck } from '../../engine/targets/check-target.ts'
 import { targetContract } from '../../engine/targets/contract.ts'
-import type { MissingFeature } from '../../engine/targets/feature-advice.ts'
 import { proveIdentity } from '../../engine/targets/target-identity.ts'
-import type { TargetFeatures } from '../../engine/targets/target.ts'
 import { targetArgument } from '../arguments.ts'
 import { type CliContext, dataDirectory } from '../cli-context.ts'
 import { printableText } from '../entry-text.ts'
@@ -40,7 +39,7 @@ async function checkCommand(name: string, options: CheckCommandOptions, context:
     onLeftover: (message) => context.note(`${printableText(message)}\n`),
     ...(!json && { onCase: (checked) => context.out(rowText(checked)) }),
   })
-  if (json) await context.out(`${JSON.stringify(checkJson(target.label, check))}\n`)
+  if (json) await context.out(`${JSON.stringify(checkReport(target.label, check))}\n`)
   else await context.out(closingText(check))
   return check.ok ? exitCodes.ok : exitCodes.failed
 }
@@ -50,7 +49,7 @@ const nameColumns = Math.max(...targetContract.filter(({ leavesPrefix }) => !lea
 function rowText(checked: CheckedCase): string {
   const name = checked.name.padEnd(nameColumns)
   if (checked.status === 'failed') return `${name}  FAILED: ${printableText(checked.why)}\n`
-  return `${name}  ${checked.status === 'ok' ? 'ok' : `not claimed (${checked.needs.map(capabilityOf).join(', ')})`}\n`
+  return `${name}  ${checked.status === 'ok' ? 'ok' : `not claimed (${checked.needs.map(capabilityName).join(', ')})`}\n`
 }
 
 function closingText({ cases, advice }: TargetCheck): string {
@@ -59,20 +58,6 @@ function closingText({ cases, advice }: TargetCheck): string {
   if (count('failed') > 0)
     lines.push('', 'What failed is a promise that backups rely on: keep none there before it holds, or before you know why it does not.')
   if (advice.length > 0) lines.push('', 'What the target does not have:')
-  for (const { feature, meaning } of advice) lines.push(`  ${capabilityOf(feature)}: ${meaning}`)
+  for (const { feature, meaning } of advice) lines.push(`  ${capabilityName(feature)}: ${meaning}`)
   return `${lines.join('\n')}\n`
-}
-
-function checkJson(label: string, { ok, cases, advice }: TargetCheck): unknown {
-  return {
-    target: label,
-    ok,
-    cases: cases.map((each) => (each.status === 'not_claimed' ? { ...each, needs: each.needs.map(capabilityOf) } : each)),
-    advice: advice.map(({ feature, meaning }: { feature: MissingFeature; meaning: string }) => ({ feature: capabilityOf(feature), meaning })),
-  }
-}
-
-/** `atomic_put`, as descriptions and documents call it. */
-function capabilityOf(feature: keyof TargetFeatures): string {
-  return feature.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }

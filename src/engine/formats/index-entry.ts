@@ -13,6 +13,11 @@ export interface IndexedEntry extends Entry {
   implicit?: true
 }
 
+/** An entry as the index has it. */
+export function plainEntry({ bytes: _bytes, targetBytes: _targetBytes, ...entry }: IndexedEntry): Omit<IndexedEntry, 'bytes' | 'targetBytes'> {
+  return entry
+}
+
 export interface CheckedLine {
   bytes: BytePath
   /** null when this version does not know its kind */

@@ -3,6 +3,9 @@ import type { SnapshotProviders } from './registry.ts'
 import type { LeaseHold, LeaseStore } from './leases.ts'
 import type { Refusal } from './snapshot-provider.ts'
 
+/** How long a start waits for a command that a killed run has left at work. */
+export const orphanWaitMs = 10_000
+
 /** What became of the snapshots of one lease. */
 export interface ReapedLease {
   runId: string

@@ -1,6 +1,7 @@
 import type { SnapshotPolicy } from './choose-unit.ts'
-import type { LeaseStore } from './leases.ts'
-import type { SnapshotProviders } from './registry.ts'
+import { type LeaseStore, openLeases } from './leases.ts'
+import { createSnapshotProviders, type SnapshotProviders } from './registry.ts'
+import { createSnapshotHost } from './snapshot-host.ts'
 import type { SnapshotHost } from './snapshot-provider.ts'
 
 /** What a node lends to its runs to freeze sources with. */
@@ -9,4 +10,10 @@ export interface SnapshotServices {
   providers: SnapshotProviders
   policy: SnapshotPolicy
   leases: LeaseStore
+}
+
+/** What this machine has. @param options.path a PATH variable: where programs are looked for */
+export function openSnapshotServices(options: { dataDir: string; path: string; policy: SnapshotPolicy }): SnapshotServices {
+  const host = createSnapshotHost(options.path)
+  return { host, providers: createSnapshotProviders(host), policy: options.policy, leases: openLeases(options.dataDir) }
 }
