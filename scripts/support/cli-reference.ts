@@ -120,7 +120,10 @@ ${markdownTable(
 
 /** Those that do something: `snapshot` only holds `snapshot probe`. */
 export function allCommands(program: Command): Command[] {
-  return program.commands.flatMap((command) => (command.commands.length === 0 ? [command] : allCommands(command)))
+  const visible = new Set(program.createHelp().visibleCommands(program))
+  return program.commands
+    .filter((command) => visible.has(command))
+    .flatMap((command) => (command.commands.length === 0 ? [command] : allCommands(command)))
 }
 
 export function nameOf(command: Command): string {

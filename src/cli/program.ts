@@ -3,6 +3,7 @@ import { addBackupCommand } from './commands/backup-command.ts'
 import type { RunCommand } from './commands/command.ts'
 import { addLookCommands } from './commands/look-commands.ts'
 import { addRestoreCommand } from './commands/restore-command.ts'
+import { addRunnerCommand } from './commands/runner-command.ts'
 import { addSnapshotCommands } from './commands/snapshot-commands.ts'
 import { addTargetCommand } from './commands/target-command.ts'
 import { addVerifyCommand } from './commands/verify-command.ts'
@@ -19,6 +20,7 @@ export function createProgram(run: RunCommand): Command {
   addRestoreCommand(program, run)
   addVerifyCommand(program, run)
   addLookCommands(program, run)
+  addRunnerCommand(program, run)
   addSnapshotCommands(program, run)
   addTargetCommand(program, run)
   return program

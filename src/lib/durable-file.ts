@@ -1,5 +1,7 @@
 import { closeSync, constants, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { syncDirectory } from './posix-sync.ts'
 
 /** Puts `text` at `path`, whole or not at all and still there after a power cut when this returns. One writer at a time. @throws the system's error */
 export function writeDurably(path: string, text: string): void {
@@ -13,6 +15,18 @@ export function writeDurably(path: string, text: string): void {
   }
   renameSync(temporary, path)
   syncDirectorySync(dirname(path))
+}
+
+/** As {@link writeDurably}, where nobody may be held up while a disk is busy. @throws the system's error */
+export async function storeDurably(path: string, text: string): Promise<void> {
+  const temporary = `${path}.tmp`
+  {
+    await using file = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW, 0o600)
+    await file.writeFile(text)
+    await file.sync()
+  }
+  await rename(temporary, path)
+  await syncDirectory(dirname(path))
 }
 
 /** Removes the name for good; it need not be there. */

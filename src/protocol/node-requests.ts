@@ -4,10 +4,14 @@ import { snapshotModeSchema } from '../core/source-snapshot.ts'
 import { credentialsSchema } from './run-plan.ts'
 
 /** A target to look at: the driver's config without its secret options, and those beside it. */
-const openedTarget = { target: z.looseObject({ type: z.string() }), credentials: credentialsSchema }
+const openedTarget = {
+  target: z.looseObject({ type: z.string() }),
+  credentials: credentialsSchema,
+  /** the target it is known to be: with another one at its place nothing is done */
+  expected_target_id: z.string().optional(),
+}
 const openedArtifact = {
   ...openedTarget,
-  expected_target_id: z.string().optional(),
   job_id: jobIdSchema,
   run_id: runIdSchema,
   /** age identities (`AGE-SECRET-KEY-1…`), where it is encrypted */
@@ -16,7 +20,7 @@ const openedArtifact = {
 
 /** What the Hub may ask of a node beside runs. `node-replies.ts` says what each is answered with. Paths have their bytes beside them where they are not UTF-8. */
 export const nodeRequestSchema = z.discriminatedUnion('kind', [
-  /** one directory of the node's filesystem, below its browse roots */
+  /** one directory of the node's filesystem, below its browse roots; "" lists those */
   z.object({ kind: z.literal('fs.list'), path: z.string(), after: z.string().optional(), limit: z.int().min(1).max(1000) }),
   z.object({ kind: z.literal('snapshot.probe'), path: z.string(), snapshot_mode: snapshotModeSchema, snapshot_provider: z.string().optional() }),
   z.object({ kind: z.literal('target.check'), ...openedTarget }),

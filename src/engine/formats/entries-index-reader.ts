@@ -32,8 +32,9 @@ export interface EntriesIndex {
   /**
    * What is directly in a directory ("" is the top), in order; an implicit directory comes where its content begins. Jumps over what lies below the
    * children, however much it is.
+   * @param after the child to go on behind, as it was given
    */
-  children(directory: BytePath): AsyncGenerator<IndexedEntry>
+  children(directory: BytePath, after?: Pick<IndexedEntry, 'bytes' | 'implicit'>): AsyncGenerator<IndexedEntry>
   /**
    * The entries frame by frame; an array is never empty.
    * @throws BastionError artifact_damaged also at the end of a scan of everything that met more or fewer entries, or more content, than the manifest promises
@@ -62,26 +63,30 @@ export async function openEntriesIndex(reader: RangeReader, limits: { count: num
     return frame
   }
 
+  async function find(path: BytePath): Promise<IndexedEntry | null> {
+    const number = frames.frameOf(path)
+    if (number === -1) return null
+    const { entries } = note(await frames.frame(number))
+    const entry = entries[lowerBound(entries, path)]
+    return entry?.bytes === path ? entry : null
+  }
+
   return {
     header: frames.header,
     count: limits.count,
     get warnings() {
       return warnings
     },
-    async find(path) {
-      const number = frames.frameOf(path)
-      if (number === -1) return null
-      const { entries } = note(await frames.frame(number))
-      const entry = entries[lowerBound(entries, path)]
-      return entry?.bytes === path ? entry : null
-    },
-    async *children(directory) {
+    find,
+    async *children(directory, after) {
       const prefix = directory === '' ? '' : `${directory}/`
       const end = directory === '' ? null : afterBelow(directory)
       const last = end === null ? frames.count - 1 : frames.frameOf(end)
       // Names met whose content may still come; each begins with the one before it, as `a`, `a-` and `a-b` do.
       const open: BytePath[] = []
-      let position = prefix
+      // What lies below an implicit directory is what it was told for.
+      const start = after === undefined ? prefix : after.implicit === true ? afterBelow(after.bytes) : `${after.bytes}\0`
+      let position = start
       for (let next = Math.max(0, frames.frameOf(position)); next <= last;) {
         for await (const frame of framesFrom(next, last)) {
           const { entries } = note(frame)
@@ -98,7 +103,8 @@ export async function openEntriesIndex(reader: RangeReader, limits: { count: num
               yield entry
               at += 1
             } else {
-              if (open.at(-1) !== child) yield implicitDirectory(child)
+              const isTold = open.at(-1) === child || (child < start && after !== undefined && (await find(child)) !== null)
+              if (!isTold) yield implicitDirectory(child)
               position = afterBelow(child)
               at = lowerBound(entries, position, at)
             }

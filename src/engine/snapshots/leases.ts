@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:f
 import { join } from 'node:path'
 import { BastionError } from '../../core/errors.ts'
 import { type SnapshotLease, snapshotLeaseSchema } from '../../core/snapshot-lease.ts'
+import { bootId } from '../../lib/boot-id.ts'
 import { removeDurably, writeDurably } from '../../lib/durable-file.ts'
 import { createFileLocker, type FileLock } from '../../lib/file-lock.ts'
 
@@ -139,13 +140,5 @@ function namesIn(directory: string): string[] {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
     throw error
-  }
-}
-
-function bootId(): string {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
-  } catch {
-    return 'unknown'
   }
 }

@@ -59,6 +59,19 @@ test('what was added is found, listed and scanned, whatever the bytes', async ()
   )
 })
 
+test('children can be listed from any one of them on', async () => {
+  await fc.assert(
+    fc.asyncProperty(anyPaths, fc.constantFrom(1, 300), async (paths, frameBytes) => {
+      const index = await open(paths, frameBytes)
+      for (const directory of new Set(['', ...paths.map((path) => path.split('/')[0]!)])) {
+        const children = await all(index.children(directory))
+        for (const [i, after] of children.entries()) expect(await all(index.children(directory, after))).toEqual(children.slice(i + 1))
+      }
+    }),
+    { numRuns: 100 },
+  )
+})
+
 test('children of a directory come in byte order between the contents of their siblings', async () => {
   const index = await open(['a', 'a-', 'a--', 'a--/x', 'a-/x', 'a-b', 'a-b/c', 'a/a', 'a/a/x', 'a/b', 'a0', 'b'], 1)
   expect(await childrenOf(index, '')).toEqual(['a', 'a-', 'a--', 'a-b', 'a0', 'b'])

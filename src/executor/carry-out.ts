@@ -1,0 +1,81 @@
+import type { Clock } from '../core/clock.ts'
+import type { RunOutcome } from '../core/run.ts'
+import type { Progress, RunEvent } from '../core/run-event.ts'
+import { backup, type BackupOutcome } from '../engine/backup.ts'
+import { reapBeforeRun } from '../engine/snapshots/reap-before-run.ts'
+import { orCanceled } from '../engine/targets/cancellation.ts'
+import { openWorkingTarget } from '../engine/targets/open-working-target.ts'
+import type { RunnerTask } from '../protocol/runner-messages.ts'
+import type { Credentials } from '../protocol/run-plan.ts'
+import { nodeSnapshots } from './node-snapshots.ts'
+import { targetConfig } from './target-config.ts'
+
+export interface CarryOutContext {
+  clock: Clock
+  producer: string
+  /** a PATH variable */
+  path: string
+  signal: AbortSignal
+  runDirectory: string
+  emit(event: RunEvent): void
+  onProgress(progress: Progress): void
+  note(text: string): void
+}
+
+/** The backup a plan asks for, with the engine that `bastion backup` has. @throws BastionError */
+export async function carryOut({ plan, means }: RunnerTask, credentials: Credentials, context: CarryOutContext): Promise<RunOutcome> {
+  const { clock, signal, note } = context
+  const snapshots = nodeSnapshots(means, context.path)
+  await orCanceled(reapBeforeRun(snapshots, note), signal)
+  await using target = await openWorkingTarget(targetConfig(plan.target, credentials), {
+    clock,
+    putBytesPerSecond: plan.pipeline.bandwidth_limit,
+    note,
+  })
+  const outcome = await backup(
+    {
+      hubId: plan.hub_id,
+      nodeId: plan.node_id,
+      jobId: plan.job_id,
+      jobName: plan.job_name,
+      runId: plan.run_id,
+      ...(plan.retry_of === undefined ? {} : { retryOf: plan.retry_of }),
+      source: plan.source,
+      pipeline: plan.pipeline,
+      ...(plan.expected_target_id === undefined ? {} : { expectedTargetId: plan.expected_target_id }),
+    },
+    {
+      target,
+      clock,
+      signal,
+      producer: context.producer,
+      runDirectory: context.runDirectory,
+      ownDirectories: [means.data_dir, ...means.own_directories],
+      snapshots,
+      emit: context.emit,
+      onProgress: context.onProgress,
+    },
+  )
+  return storedOutcome(outcome)
+}
+
+function storedOutcome({ status, targetId, manifest, manifestHash, completedAt, issues, summary }: BackupOutcome): RunOutcome {
+  const { consistency, coverage } = summary.filesystem
+  const { payload_tar_bytes: tarBytes, ...totals } = manifest.totals
+  return {
+    status,
+    artifact: {
+      target_id: targetId,
+      manifest_hash: manifestHash,
+      format: manifest.pipeline.format,
+      encrypted: manifest.pipeline.encryption !== 'none',
+      grade: summary.grade,
+      completed_at: completedAt,
+      totals: { ...totals, ...(tarBytes === undefined ? {} : { payload_tar_bytes: tarBytes }) },
+      holes: coverage.filter(({ read }) => read === 'hole').length,
+    },
+    consistency_changed_total: consistency.changed_total,
+    issues: { total: issues.total, sample: issues.sample.map((issue) => ({ ...issue })) },
+    summary: { ...summary },
+  }
+}
