@@ -22,8 +22,7 @@ export const listedFileSchema = z.object({
 export type ListedFile = z.infer<typeof listedFileSchema>
 
 /** An entry of an artifact's index. `implicit`: a directory that is only known by what lies below it. */
-export const listedEntrySchema = entrySchema.extend({ implicit: z.literal(true).optional() })
-export type ListedEntry = z.infer<typeof listedEntrySchema>
+const listedEntrySchema = entrySchema.extend({ implicit: z.literal(true).optional() })
 
 const probedPlaceSchema = z.discriminatedUnion('read', [
   z.object({

@@ -74,7 +74,7 @@ export function startNode({ kept = keptRuns(), ...options }: NodeProcessOptions)
   const messages: NodeMessage[] = []
   const waiting = new Set<() => void>()
   let reports = ''
-  let failure: unknown
+  let failure: Error | undefined
   const wake = () => waiting.forEach((look) => look())
   const send = (message: HubMessage) => void child.stdin.write(`${JSON.stringify(message)}\n`)
   child.stdin.on('error', () => {})
@@ -87,7 +87,7 @@ export function startNode({ kept = keptRuns(), ...options }: NodeProcessOptions)
       try {
         kept.take(message)
       } catch (error) {
-        failure = error
+        failure = error as Error
       }
       if (message.type === 'node.hello') {
         for (const { run_id: runId } of message.known_runs)
@@ -114,9 +114,11 @@ export function startNode({ kept = keptRuns(), ...options }: NodeProcessOptions)
     next(type, fits = () => true) {
       return new Promise((resolve, reject) => {
         const look = () => {
-          const found = messages.find((message) => message.type === type && fits(message as never))
-          if (failure !== undefined) reject(failure as Error)
-          else if (found !== undefined) resolve(found as never)
+          const found = messages.find(
+            (message): message is Extract<NodeMessage, { type: typeof type }> => message.type === type && fits(message as never),
+          )
+          if (failure !== undefined) reject(failure)
+          else if (found !== undefined) resolve(found)
           else if (hasEnded) reject(new Error(`the executor ended before ${type} came: ${reports}`))
           else return
           waiting.delete(look)
