@@ -81,10 +81,11 @@ export interface RunStore {
 
 const recordColumns = [...listedColumns, 'last_seq', 'node_seq', 'offered_at'] as const
 const withNodeStates: RunState[] = ['dispatched', 'running', 'canceling']
-const unendedStates: RunState[] = ['queued', ...withNodeStates]
 
 export function createRunStore({ read, write }: Databases): RunStore {
   const records = () => read.selectFrom('runs').select(recordColumns)
+  // Said though the states say it too: the indexes of what is under way are of these alone.
+  const unended = () => records().where('ended_at', 'is', null)
 
   return {
     async insert({ error, ...run }) {
@@ -152,17 +153,18 @@ export function createRunStore({ read, write }: Databases): RunStore {
         .execute()
     },
     async unended(jobId) {
-      const rows = await records().where('job_id', '=', jobId).where('state', 'in', unendedStates).orderBy('id').execute()
+      const rows = await unended().where('job_id', '=', jobId).orderBy('id').execute()
       return rows.map(recordOf)
     },
     async withNode(nodeId) {
-      const rows = await records().where('node_id', '=', nodeId).where('state', 'in', withNodeStates).orderBy('id').execute()
+      const rows = await unended().where('node_id', '=', nodeId).where('state', 'in', withNodeStates).orderBy('id').execute()
       return rows.map(recordOf)
     },
     async startable(nodeId, now, limit) {
       const rows = await read
         .selectFrom('runs as run')
         .select(recordColumns.map((column) => `run.${column}` as const))
+        .where('run.ended_at', 'is', null)
         .where('run.node_id', '=', nodeId)
         .where('run.state', '=', 'queued')
         .where(({ or, eb }) => or([eb('run.not_before', 'is', null), eb('run.not_before', '<=', now)]))
@@ -182,6 +184,7 @@ export function createRunStore({ read, write }: Databases): RunStore {
       const row = await read
         .selectFrom('runs')
         .select(({ fn }) => fn.min('not_before').as('at'))
+        .where('ended_at', 'is', null)
         .where('node_id', '=', nodeId)
         .where('state', '=', 'queued')
         .where('not_before', '>', now)
@@ -189,7 +192,7 @@ export function createRunStore({ read, write }: Databases): RunStore {
       return row?.at ?? null
     },
     async waitingSince(nodeId, before, limit) {
-      const rows = await records()
+      const rows = await unended()
         .where('node_id', '=', nodeId)
         .where('state', '=', 'queued')
         .where('created_at', '<', before)
@@ -199,7 +202,7 @@ export function createRunStore({ read, write }: Databases): RunStore {
       return rows.map(recordOf)
     },
     async nodesWaitedFor() {
-      const rows = await read.selectFrom('runs').select('node_id').distinct().where('state', '=', 'queued').execute()
+      const rows = await read.selectFrom('runs').select('node_id').distinct().where('ended_at', 'is', null).where('state', '=', 'queued').execute()
       return rows.map((row) => row.node_id)
     },
   }

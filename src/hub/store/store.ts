@@ -6,6 +6,7 @@ import { type ArtifactStore, createArtifactStore } from './artifact-store.ts'
 import type { Databases } from './databases.ts'
 import { createJobStore, type JobStore } from './job-store.ts'
 import { migrate } from './migrate.ts'
+import { createOverviewStore, type OverviewStore } from './overview-store.ts'
 import { createRunEventStore, type RunEventStore } from './run-event-store.ts'
 import { createRunStore, type RunStore } from './run-store.ts'
 import { createScheduleStore, type ScheduleStore } from './schedule-store.ts'
@@ -29,6 +30,7 @@ export interface Repositories {
   readonly secrets: SecretStore
   readonly ageKeys: AgeKeyStore
   readonly settings: SettingStore
+  readonly overview: OverviewStore
 }
 
 export interface Store extends Repositories, AsyncDisposable {
@@ -75,5 +77,6 @@ function createRepositories(databases: Databases): Repositories {
     sessions: createSessionStore(databases),
     secrets: createSecretStore(databases),
     ageKeys: createAgeKeyStore(databases),
+    overview: createOverviewStore(databases),
   }
 }

@@ -66,6 +66,10 @@ export const migration0001: Migration = {
       archived_at integer
     ) strict`,
     `create index jobs_due on jobs (node_id, next_run_at) where next_run_at is not null`,
+    // Counts are read from here alone.
+    `create index jobs_counted on jobs (last_ended_state, archived_at, next_run_at)`,
+    `create index jobs_listed on jobs (id) where archived_at is null`,
+    `create index jobs_archived on jobs (id) where archived_at is not null`,
     `create index jobs_last_ended on jobs (last_ended_state, id) where archived_at is null`,
 
     `create table runs (
@@ -99,8 +103,9 @@ export const migration0001: Migration = {
     `create index runs_job on runs (job_id, id)`,
     `create index runs_job_state on runs (job_id, state, id)`,
     `create index runs_state on runs (state, id)`,
-    // Few rows at any time, read at every step of a node.
-    `create index runs_active on runs (node_id, state, id) where state in ('queued', 'dispatched', 'running', 'canceling')`,
+    // Few rows at any time, read at every step of a run.
+    `create index runs_unended_node on runs (node_id, state, id) where ended_at is null`,
+    `create index runs_unended_job on runs (job_id, id) where ended_at is null`,
 
     // Kept in the order they are read in: the events of a run lie together.
     `create table run_events (

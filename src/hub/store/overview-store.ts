@@ -1,0 +1,64 @@
+import { sql } from 'kysely'
+import { type Run, type RunState, runStates, runStatus, type RunStatus } from '../../core/run.ts'
+import type { Databases } from './databases.ts'
+import { listedColumns, listedRun } from './run-row.ts'
+
+/** What a person sees first. Everything is counted from an index or cut off at `limit`. */
+export interface OverviewStore {
+  jobCounts(): Promise<{ active: number; scheduled: number; archived: number; failing: number }>
+  /** Runs that have not ended, by status. */
+  runCounts(): Promise<{ queued: number; running: number }>
+  /** Oldest first. */
+  running(limit: number): Promise<Run[]>
+  /** Jobs whose last run that ended has failed, with that run, the job made last first. */
+  failing(limit: number): Promise<{ job_id: string; job_name: string; run: Run }[]>
+}
+
+const statesOf = (status: RunStatus): RunState[] => runStates.filter((state) => runStatus(state) === status)
+
+export function createOverviewStore({ read }: Databases): OverviewStore {
+  return {
+    async jobCounts() {
+      return read
+        .selectFrom('jobs')
+        .select([
+          sql<number>`count(*) filter (where archived_at is null)`.as('active'),
+          sql<number>`count(*) filter (where archived_at is null and next_run_at is not null)`.as('scheduled'),
+          sql<number>`count(*) filter (where archived_at is not null)`.as('archived'),
+          sql<number>`count(*) filter (where archived_at is null and last_ended_state = 'failed')`.as('failing'),
+        ])
+        .executeTakeFirstOrThrow()
+    },
+    async runCounts() {
+      const count = async (status: RunStatus) => {
+        const { total } = await read
+          .selectFrom('runs')
+          .select(({ fn }) => fn.countAll<number>().as('total'))
+          .where('state', 'in', statesOf(status))
+          .executeTakeFirstOrThrow()
+        return total
+      }
+      return { queued: await count('queued'), running: await count('running') }
+    },
+    async running(limit) {
+      const rows = await read.selectFrom('runs').select(listedColumns).where('state', 'in', statesOf('running')).orderBy('id').limit(limit).execute()
+      return rows.map(listedRun)
+    },
+    async failing(limit) {
+      const rows = await read
+        .selectFrom('jobs as job')
+        .innerJoin('runs as run', (join) =>
+          join.on('run.id', '=', (eb) =>
+            eb.selectFrom('runs').select('id').whereRef('job_id', '=', 'job.id').where('state', '=', 'failed').orderBy('id', 'desc').limit(1),
+          ),
+        )
+        .select(['job.name as job_name', ...listedColumns.map((column) => `run.${column}` as const)])
+        .where('job.archived_at', 'is', null)
+        .where('job.last_ended_state', '=', 'failed')
+        .orderBy('job.id', 'desc')
+        .limit(limit)
+        .execute()
+      return rows.map(({ job_name, ...row }) => ({ job_id: row.job_id, job_name, run: listedRun(row) }))
+    },
+  }
+}
