@@ -6,7 +6,14 @@ import { createHub, type Hub, type HubOptions } from '../../src/hub/hub.ts'
 import type { HubLog } from '../../src/hub/hub-log.ts'
 import { openStore } from '../../src/hub/store/store.ts'
 
-export const quietLog: HubLog = { info() {}, warn() {}, error() {} }
+/** What is logged as an error is an error of the test. */
+export const strictLog: HubLog = {
+  info() {},
+  warn() {},
+  error(fields, message) {
+    throw new Error(message, { cause: fields['err'] })
+  },
+}
 
 /** A vault with nothing in it. */
 export const emptyVault: PlanSecrets = {
@@ -20,7 +27,7 @@ export const emptyVault: PlanSecrets = {
 export async function openHub(folder: string, options: { clock: Clock } & Partial<HubOptions>): Promise<Hub> {
   await using opened = new AsyncDisposableStack()
   const store = opened.use(await openStore({ file: path.join(folder, 'bastion.db'), clock: options.clock }))
-  const hub = opened.use(await createHub({ store, vault: emptyVault, log: quietLog, random: randomBytes, ...options }))
+  const hub = opened.use(await createHub({ store, vault: emptyVault, log: strictLog, random: randomBytes, ...options }))
   const kept = opened.move()
   return { ...hub, [Symbol.asyncDispose]: () => kept.disposeAsync() }
 }

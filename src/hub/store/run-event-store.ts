@@ -6,10 +6,12 @@ import { rowsToRead } from './page.ts'
 
 const fieldsSchema = z.record(z.string(), z.unknown())
 
+const mostEvents = 1000
+
 export interface RunEventStore {
   /** Appends, numbered after the last one. Within a transaction, always. @returns them as they are kept */
   append(runId: string, events: readonly RunEvent[], options?: { firstNodeSeq?: number }): Promise<KeptRunEvent[]>
-  /** In their order, those after `afterSeq`. */
+  /** In their order, those after `afterSeq`; at most 1000 */
   list(runId: string, afterSeq: number, limit: number): Promise<{ items: KeptRunEvent[]; more: boolean }>
 }
 
@@ -47,7 +49,7 @@ export function createRunEventStore({ read, write }: Databases): RunEventStore {
         .where('run_id', '=', runId)
         .where('seq', '>', afterSeq)
         .orderBy('seq')
-        .limit(rowsToRead(limit))
+        .limit(rowsToRead(limit, mostEvents))
         .execute()
       const items = rows.slice(0, limit).map((row) => keptRunEventSchema.parse({ ...row, fields: fieldsSchema.parse(JSON.parse(row.fields)) }))
       return { items, more: rows.length > limit }

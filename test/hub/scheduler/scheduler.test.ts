@@ -38,7 +38,7 @@ async function openSchedulerCase() {
       return job
     },
     async runs(job: Pick<Job, 'id'>) {
-      return (await hub.store.runs.list({ job_id: job.id }, { limit: 500 })).items.toReversed()
+      return (await hub.store.runs.list({ job_id: job.id }, { limit: 200 })).items.toReversed()
     },
     async restart() {
       await hub.restart()
