@@ -31,6 +31,7 @@ export const errorCodes = {
   protocol: { retryable: false, hint: 'The two sides run versions that do not understand each other. Update the older one.' },
   node_offline: { retryable: true, hint: 'The node is not connected. Start its agent.' },
   node_busy: { retryable: true, hint: 'The node is at its limit of runs. It will start when one ends.' },
+  hub_unreachable: { retryable: true, hint: 'Check that the Hub runs, and its address in BASTION_HUB_URL.' },
   not_signed_in: { retryable: false, hint: 'Sign in, then try again.' },
   sign_in_failed: { retryable: false, hint: 'Check the user name and the password.' },
   not_allowed: { retryable: false, hint: 'Ask an administrator of this Hub.' },

@@ -1,0 +1,89 @@
+import { BastionError } from '../core/errors.ts'
+import { api, type Api } from '../protocol/http/api.ts'
+import { problemSchema } from '../protocol/http/problem.ts'
+import type { Route, RouteInput, RouteOutput } from '../protocol/http/route.ts'
+
+/** As much of `fetch` as is needed: what runs in a browser and in Node hands in its own, with a signal if it wants to be able to stop. */
+export type Fetch = (url: string, init: { method: string; headers: Record<string, string>; body?: string }) => Promise<FetchedResponse>
+
+interface FetchedResponse {
+  readonly status: number
+  readonly headers: { get(name: string): string | null }
+  readonly body: AsyncIterable<Uint8Array> | null
+  text(): Promise<string>
+}
+
+export interface ClientOptions {
+  fetch: Fetch
+  /** of the Hub, such as `https://bastion.example.org`; empty for the origin of the page */
+  baseUrl: string
+  /** asked before each call: the session's `cookie` outside of a browser, and `x-csrf-token` */
+  headers?: () => Record<string, string>
+}
+
+/** A route as a function. What may be left out altogether needs no argument. */
+type Call<R extends Route> =
+  object extends RouteInput<R> ? (input?: RouteInput<R>) => Promise<RouteOutput<R>> : (input: RouteInput<R>) => Promise<RouteOutput<R>>
+
+/** `client.jobs.list({ query: { limit: 10 } })`: every call throws a `BastionError` with what the Hub said, or `protocol` when it was no Hub that answered. */
+export type Client = {
+  readonly [Noun in keyof Api]: { readonly [Name in keyof Api[Noun]]: Api[Noun][Name] extends Route ? Call<Api[Noun][Name]> : never }
+}
+
+export function createClient(options: ClientOptions): Client {
+  const nouns = Object.entries(api).map(([noun, routes]) => [noun, callsOf(routes, options)] as const)
+  return Object.fromEntries(nouns) as unknown as Client
+}
+
+function callsOf(routes: Readonly<Record<string, Route>>, options: ClientOptions): Record<string, (input?: AnyInput) => Promise<unknown>> {
+  return Object.fromEntries(Object.entries(routes).map(([name, route]) => [name, (input) => call(route, input ?? {}, options)]))
+}
+
+interface AnyInput {
+  params?: Record<string, unknown>
+  query?: Record<string, unknown>
+  body?: unknown
+}
+
+async function call(route: Route, { params = {}, query = {}, body }: AnyInput, { fetch, baseUrl, headers }: ClientOptions): Promise<unknown> {
+  const response = await fetch(`${baseUrl}/api${pathOf(route.path, params)}${queryOf(query)}`, {
+    method: route.method,
+    headers: { accept: 'application/json', ...headers?.(), ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  })
+  if (response.status !== route.answer.status) throw await failureOf(response)
+  if ('json' in route.answer) return JSON.parse(await response.text()) as unknown
+  return 'bytes' in route.answer ? (response.body ?? nothing()) : undefined
+}
+
+function pathOf(path: string, params: Record<string, unknown>): string {
+  return path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(String(params[name])))
+}
+
+function queryOf(query: Record<string, unknown>): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined)
+  return given.length === 0 ? '' : `?${given.map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`).join('&')}`
+}
+
+async function failureOf(response: FetchedResponse): Promise<BastionError> {
+  const problem = problemSchema.safeParse(parsed(await response.text()))
+  if (problem.success) {
+    const { code, message, hint, details, request_id } = problem.data
+    return new BastionError(code, message, { hint, details: { ...details, request_id } })
+  }
+  return new BastionError('protocol', `the answer is none of a Hub (HTTP ${response.status})`, {
+    hint: 'Check the address, and what stands between here and the Hub.',
+  })
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {
+  // an empty file
+}

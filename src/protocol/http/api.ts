@@ -1,0 +1,26 @@
+import { authRoutes, setupRoutes } from './account-routes.ts'
+import { ageKeyRoutes } from './age-key-routes.ts'
+import { jobRoutes } from './job-routes.ts'
+import { nodeRoutes } from './node-routes.ts'
+import { overviewRoutes } from './overview-routes.ts'
+import { runRoutes } from './run-routes.ts'
+import { scheduleRoutes } from './schedule-routes.ts'
+import { secretRoutes } from './secret-routes.ts'
+import { settingsRoutes } from './settings-routes.ts'
+import { systemRoutes } from './system-routes.ts'
+
+/** Every call of the HTTP API, by noun. `jobs.list` is the name of the first one in the client and in OpenAPI. */
+export const api = {
+  setup: setupRoutes,
+  auth: authRoutes,
+  jobs: jobRoutes,
+  runs: runRoutes,
+  schedule: scheduleRoutes,
+  nodes: nodeRoutes,
+  secrets: secretRoutes,
+  ageKeys: ageKeyRoutes,
+  settings: settingsRoutes,
+  overview: overviewRoutes,
+  system: systemRoutes,
+} as const
+export type Api = typeof api

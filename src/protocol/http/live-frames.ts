@@ -1,0 +1,20 @@
+import { z } from 'zod'
+import { liveMessageSchema, liveTopicSchema } from '../live-messages.ts'
+import { problemSchema } from './problem.ts'
+
+/** Browser to Hub on `/api/events/ws`. */
+export const liveRequestSchema = z.discriminatedUnion('type', [
+  /** `after_seq` is for `run:<id>`: the events after it come first, then those to come, none left out and none twice */
+  z.strictObject({ type: z.literal('subscribe'), topic: liveTopicSchema, after_seq: z.int().nonnegative().optional() }),
+  z.strictObject({ type: z.literal('unsubscribe'), topic: liveTopicSchema }),
+])
+export type LiveRequest = z.infer<typeof liveRequestSchema>
+
+/** Hub to browser, on `/api/events/ws` and on `/api/runs/:id/events/ws`. */
+export const liveFrameSchema = z.discriminatedUnion('type', [
+  /** what happens from now on arrives; what a list showed before may have changed */
+  z.object({ type: z.literal('subscribed'), topic: liveTopicSchema }),
+  z.object({ type: z.literal('published'), topic: liveTopicSchema, message: liveMessageSchema }),
+  z.object({ type: z.literal('refused'), topic: liveTopicSchema.optional(), problem: problemSchema }),
+])
+export type LiveFrame = z.infer<typeof liveFrameSchema>

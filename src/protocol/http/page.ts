@@ -1,0 +1,17 @@
+import { z } from 'zod'
+
+/** Lists are read page by page: `cursor` is the `next_cursor` of the page before. It means nothing but to the list that gave it. */
+export const pageQuery = {
+  cursor: z.string().max(1000).optional(),
+  limit: z.coerce.number<number | string>().int().min(1).max(200).default(50),
+}
+
+/** `next_cursor` is null on the last page. */
+export function pageOf<Item extends z.ZodType>(item: Item) {
+  return z.object({ items: z.array(item), next_cursor: z.string().nullable() })
+}
+
+/** A list that is never long. */
+export function listOf<Item extends z.ZodType>(item: Item) {
+  return z.object({ items: z.array(item) })
+}

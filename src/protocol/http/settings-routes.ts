@@ -1,0 +1,21 @@
+import { z } from 'zod'
+import { describeRoutes } from './route.ts'
+
+/** What may be changed while the Hub runs. */
+export const settingsSchema = z.strictObject({
+  /** how many runs a node carries out at a time */
+  runs_per_node: z.int().min(1).max(64).default(2),
+})
+export type Settings = z.infer<typeof settingsSchema>
+
+export const settingsRoutes = describeRoutes({
+  get: { method: 'GET', path: '/settings', summary: 'The settings of this Hub', access: 'viewer', answer: { status: 200, json: settingsSchema } },
+  replace: {
+    method: 'PUT',
+    path: '/settings',
+    summary: 'Change the settings; they hold at once',
+    access: 'admin',
+    body: settingsSchema,
+    answer: { status: 200, json: settingsSchema },
+  },
+})
