@@ -1,5 +1,5 @@
 import { BastionError } from '../core/errors.ts'
-import { api, type Api } from '../protocol/http/api.ts'
+import { type Api, allRoutes } from '../protocol/http/api.ts'
 import { problemSchema } from '../protocol/http/problem.ts'
 import type { Route, RouteInput, RouteOutput } from '../protocol/http/route.ts'
 
@@ -31,12 +31,9 @@ export type Client = {
 }
 
 export function createClient(options: ClientOptions): Client {
-  const nouns = Object.entries(api).map(([noun, routes]) => [noun, callsOf(routes, options)] as const)
-  return Object.fromEntries(nouns) as unknown as Client
-}
-
-function callsOf(routes: Readonly<Record<string, Route>>, options: ClientOptions): Record<string, (input?: AnyInput) => Promise<unknown>> {
-  return Object.fromEntries(Object.entries(routes).map(([name, route]) => [name, (input) => call(route, input ?? {}, options)]))
+  const client: Record<string, Record<string, (input?: AnyInput) => Promise<unknown>>> = {}
+  for (const { noun, name, route } of allRoutes()) (client[noun] ??= {})[name] = (input = {}) => call(route, input, options)
+  return client as unknown as Client
 }
 
 interface AnyInput {

@@ -1,4 +1,3 @@
-import type {} from '@fastify/cookie'
 import { timingSafeEqual } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import { BastionError } from '../../core/errors.ts'

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply } from 'fastify'
-import { ZodError } from 'zod'
+import type { ZodError } from 'zod'
 import { BastionError, type ErrorCode } from '../../core/errors.ts'
 import { type Problem, statusOfCode } from '../../protocol/http/problem.ts'
 

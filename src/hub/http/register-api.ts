@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
-import { api, type Api } from '../../protocol/http/api.ts'
+import { type Api, allRoutes } from '../../protocol/http/api.ts'
 import { attachmentType } from '../../protocol/http/openapi.ts'
 import type { Answer, Download, Route } from '../../protocol/http/route.ts'
 import type { Guard } from './guard.ts'
@@ -18,11 +18,10 @@ export const apiPrefixes = ['/api', '/api/v1']
 type AnyHandler = (request: Record<string, unknown>, context: CallContext & { signedIn: unknown }) => Promise<unknown>
 
 export function registerApi(app: FastifyInstance, handlers: ApiHandlers, { guard, isSecure }: { guard: Guard; isSecure: boolean }): void {
-  for (const [noun, routes] of Object.entries(api)) {
-    for (const [name, route] of Object.entries(routes) as [string, Route][]) {
-      const handler = handlers[noun as keyof Api][name as never] as AnyHandler
-      for (const prefix of apiPrefixes) app.route({ method: route.method, url: `${prefix}${route.path}`, handler: answering(route, handler) })
-    }
+  const all = handlers as unknown as Readonly<Record<string, Readonly<Record<string, AnyHandler>>>>
+  for (const { noun, name, route } of allRoutes()) {
+    const handler = answering(route, all[noun]![name]!)
+    for (const prefix of apiPrefixes) app.route({ method: route.method, url: `${prefix}${route.path}`, handler })
   }
 
   function answering(route: Route, handler: AnyHandler) {

@@ -1,4 +1,3 @@
-import type {} from '@fastify/cookie'
 import type { FastifyReply } from 'fastify'
 import { sessionCookieName } from '../../protocol/http/openapi.ts'
 import { sessionLengthMs } from '../auth/sessions.ts'

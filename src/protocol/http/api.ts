@@ -3,6 +3,7 @@ import { ageKeyRoutes } from './age-key-routes.ts'
 import { jobRoutes } from './job-routes.ts'
 import { nodeRoutes } from './node-routes.ts'
 import { overviewRoutes } from './overview-routes.ts'
+import type { Route } from './route.ts'
 import { runRoutes } from './run-routes.ts'
 import { scheduleRoutes } from './schedule-routes.ts'
 import { secretRoutes } from './secret-routes.ts'
@@ -24,3 +25,9 @@ export const api = {
   system: systemRoutes,
 } as const
 export type Api = typeof api
+
+/** One after the other. */
+export function allRoutes(): { noun: string; name: string; route: Route }[] {
+  const nouns: Readonly<Record<string, Readonly<Record<string, Route>>>> = api
+  return Object.entries(nouns).flatMap(([noun, routes]) => Object.entries(routes).map(([name, route]) => ({ noun, name, route })))
+}

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { keptRunEventSchema } from '../../core/run-event.ts'
 import { runDetailSchema, runSchema } from '../../core/run.ts'
 import { jobSchema } from '../job-spec.ts'
-import { api } from './api.ts'
+import { allRoutes, api } from './api.ts'
 import { problemSchema } from './problem.ts'
 import type { Route } from './route.ts'
 
@@ -27,7 +27,7 @@ const wellKnown: readonly NamedSchema[] = [
  * of the call in src/client.
  */
 export function openApiDocument(version: string): Json {
-  const named = routesByName()
+  const named = allRoutes().map(({ noun, name, route }) => [`${noun}.${name}`, route] as const)
   const answers = componentsOf('output', [
     ...wellKnown,
     ...named.flatMap(([name, { answer }]) => ('json' in answer ? [[schemaName(name, 'Answer'), answer.json] as const] : [])),
@@ -65,13 +65,6 @@ export function openApiDocument(version: string): Json {
       },
     },
   }
-}
-
-/** `jobs.list` and its route, for all of them. */
-export function routesByName(): [name: string, route: Route][] {
-  return Object.entries(api).flatMap(([noun, routes]) =>
-    Object.entries(routes).map(([name, route]): [string, Route] => [`${noun}.${name}`, route satisfies Route]),
-  )
 }
 
 interface Components {
