@@ -11,7 +11,7 @@ export const jobRoutes = describeRoutes({
   list: {
     method: 'GET',
     path: '/jobs',
-    summary: 'Jobs with their next and last run, by name',
+    summary: 'Jobs with their next and last run, the newest first',
     access: 'viewer',
     query: z.object({
       node_id: z.string().max(64).optional(),
@@ -42,7 +42,7 @@ export const jobRoutes = describeRoutes({
   remove: {
     method: 'DELETE',
     path: '/jobs/:id',
-    summary: 'Forget a job and its runs; what is stored on its target stays there',
+    summary: 'Remove a job that never ran; one with runs is archived instead',
     access: 'operator',
     params,
     answer: { status: 204 },
@@ -50,10 +50,11 @@ export const jobRoutes = describeRoutes({
   run: {
     method: 'POST',
     path: '/jobs/:id/run',
-    summary: 'Start a run now',
+    summary: 'Ask for a run now',
     access: 'operator',
     params,
-    answer: { status: 202, json: z.object({ run_id: runIdSchema }) },
+    /** `folded`: a run that waits already stands for this request too; `rejected`: the job is running, and its overlap policy allows no other */
+    answer: { status: 202, json: z.object({ run_id: runIdSchema, result: z.enum(['queued', 'folded', 'rejected']) }) },
   },
   archive: {
     method: 'POST',

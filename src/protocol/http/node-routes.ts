@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { snapshotModeSchema } from '../../core/source-snapshot.ts'
-import { timestampSchema } from '../../core/timestamp.ts'
 import { jobTargetSchema } from '../job-spec.ts'
 import { nodeReplies } from '../node-replies.ts'
 import { listOf, pageQuery } from './page.ts'
@@ -10,14 +9,9 @@ const params = z.object({ id: z.string().min(1).max(64) })
 
 export const nodeSchema = z.object({
   id: z.string(),
-  /** whether it is connected now */
-  online: z.boolean(),
-  /** as it told when it connected last; null before that */
-  version: z.string().nullable(),
-  capabilities: z.array(z.string()),
-  last_seen_at: timestampSchema.nullable(),
+  connected: z.boolean(),
+  /** runs it has been offered and that have not ended */
   running: z.int().nonnegative(),
-  queued: z.int().nonnegative(),
 })
 
 export const nodeRoutes = describeRoutes({

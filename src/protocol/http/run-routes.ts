@@ -16,7 +16,7 @@ export const runRoutes = describeRoutes({
     path: '/runs',
     summary: 'Runs of all jobs, the newest first',
     access: 'viewer',
-    query: z.object({ status: runStatusSchema.optional(), job_id: jobIdSchema.optional(), node_id: z.string().max(64).optional(), ...pageQuery }),
+    query: z.object({ status: runStatusSchema.optional(), job_id: jobIdSchema.optional(), ...pageQuery }),
     answer: { status: 200, json: pageOf(runSchema) },
   },
   get: {

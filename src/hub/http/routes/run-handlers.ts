@@ -1,0 +1,65 @@
+import { BastionError } from '../../../core/errors.ts'
+import type { RunDetail } from '../../../core/run.ts'
+import type { runRoutes } from '../../../protocol/http/run-routes.ts'
+import type { Handlers } from '../handlers.ts'
+import type { HttpServices } from '../http-services.ts'
+
+type RunServices = Pick<HttpServices, 'store' | 'dispatch' | 'nodes' | 'streams' | 'vault' | 'newId'>
+
+export function runHandlers({ store, dispatch, nodes, streams, vault, newId }: RunServices): Handlers<typeof runRoutes> {
+  async function detail(id: string): Promise<RunDetail> {
+    const run = await store.runs.detail(id)
+    if (run === null) throw new BastionError('not_found', `there is no run ${id}`)
+    return run
+  }
+
+  /** What a node needs to open the artifact of a run, and which node can. */
+  async function openedArtifact(id: string) {
+    const artifact = await store.artifacts.get(id)
+    if (artifact === null) {
+      await detail(id)
+      throw new BastionError('artifact_not_found', `the run ${id} has stored no artifact`, { hint: 'Only a run that has succeeded has one.' })
+    }
+    const { node_id: nodeId, job_id, target_snapshot, target_id, recipients } = artifact
+    const { secret_name: _, ...target } = target_snapshot as typeof target_snapshot & { secret_name?: string }
+    const [credentials, identities] = await Promise.all([vault.credentialsFor(nodeId, target_snapshot), vault.identitiesFor(recipients)])
+    return { nodeId, opened: { target, credentials, expected_target_id: target_id, job_id, run_id: id, identities } }
+  }
+
+  return {
+    list: ({ query: { job_id, status, ...page } }) => store.runs.list({ job_id, status }, page),
+    get: ({ params: { id } }) => detail(id),
+    async cancel({ params: { id } }) {
+      await dispatch.cancel(id)
+      return detail(id)
+    },
+    async events({ params: { id }, query: { after_seq, limit } }) {
+      const { items } = await store.runEvents.list(id, after_seq, limit)
+      if (items.length === 0) await detail(id)
+      return { items }
+    },
+    async entries({ params: { id }, query: { prefix, prefix_b64, cursor, limit } }, { signal }) {
+      const { nodeId, opened } = await openedArtifact(id)
+      const place = { prefix, ...(prefix_b64 !== undefined && { prefix_b64 }), ...(cursor !== undefined && { after: cursor }), limit }
+      const { entries, next } = await nodes.request<'entries.list'>(nodeId, { kind: 'entries.list', ...opened, ...place }, { signal })
+      return { items: entries, next_cursor: next }
+    },
+    async download({ params: { id }, query: { path, path_b64 } }, { signal }) {
+      const { nodeId, opened } = await openedArtifact(id)
+      const streamId = newId()
+      const body = streams.read(streamId)
+      const named = { path, ...(path_b64 !== undefined && { path_b64 }), stream_id: streamId }
+      try {
+        const { entry } = await nodes.request<'entries.download'>(nodeId, { kind: 'entries.download', ...opened, ...named }, { signal })
+        return { fileName: lastName(entry.path), ...(entry.size !== undefined && { sizeBytes: entry.size }), body }
+      } catch (error) {
+        streams.abort(streamId, error instanceof Error ? error : new Error('no download', { cause: error }))
+        throw error
+      }
+    },
+  }
+}
+
+function lastName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
