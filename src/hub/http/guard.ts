@@ -2,9 +2,10 @@ import { timingSafeEqual } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import { BastionError } from '../../core/errors.ts'
 import { atLeast } from '../../core/role.ts'
-import { csrfHeaderName, sessionCookieName } from '../../protocol/http/openapi.ts'
+import { csrfHeaderName } from '../../protocol/http/openapi.ts'
 import type { Access } from '../../protocol/http/route.ts'
 import type { Sessions, SignedInUser } from '../auth/sessions.ts'
+import { readSessionCookie } from './session-cookie.ts'
 import type { Transport } from './transport.ts'
 
 /** Who may come in. Asked before anything of a request is parsed. */
@@ -35,8 +36,8 @@ export function createGuard({ transport, sessions }: { transport: Transport; ses
       }
     },
     async admit(request, access) {
-      const token = request.cookies[sessionCookieName]
-      const signedIn = token === undefined ? null : await sessions.find(token)
+      const token = readSessionCookie(request.headers.cookie)
+      const signedIn = token === null ? null : await sessions.find(token)
       if (access === 'public') return signedIn
       if (signedIn === null) throw new BastionError('not_signed_in', 'nobody is signed in')
       if (!readingMethods.includes(request.method)) checkToken(request, signedIn.session.csrf_token)

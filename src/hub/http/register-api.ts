@@ -7,7 +7,7 @@ import type { Answer, Download, Route } from '../../protocol/http/route.ts'
 import type { Guard } from './guard.ts'
 import type { CallContext, Handlers } from './handlers.ts'
 import { invalidInput } from './problem-reply.ts'
-import { setSessionCookie } from './session-cookie.ts'
+import { sessionCookie } from './session-cookie.ts'
 
 export type ApiHandlers = { readonly [Noun in keyof Api]: Handlers<Api[Noun]> }
 
@@ -35,7 +35,7 @@ export function registerApi(app: FastifyInstance, handlers: ApiHandlers, { guard
         address: request.ip,
         userAgent: request.headers['user-agent'] ?? '',
         signal: gone.signal,
-        setSession: (token) => setSessionCookie(reply, token, isSecure),
+        setSession: (token) => void reply.header('set-cookie', sessionCookie(token, isSecure)),
       })
       return sendAnswer(reply, route.answer, result)
     }

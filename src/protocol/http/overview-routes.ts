@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { jobIdSchema } from '../../core/ids.ts'
 import { runSchema } from '../../core/run.ts'
 import { timestampSchema } from '../../core/timestamp.ts'
 import { describeRoutes } from './route.ts'
@@ -6,13 +7,15 @@ import { describeRoutes } from './route.ts'
 const count = z.int().nonnegative()
 
 export const overviewSchema = z.object({
-  jobs: z.object({ active: count, scheduled: count, archived: count }),
+  /** `failing`: active jobs whose last run that ended has failed */
+  jobs: z.object({ active: count, scheduled: count, archived: count, failing: count }),
   runs: z.object({ queued: count, running: count }),
-  /** at most 20 */
+  /** at most 20, the oldest first */
   running: z.array(runSchema),
-  /** active jobs whose last run that ended failed, or ended with a warning; at most 20, the latest first */
-  attention: z.array(runSchema),
-  next_run_at: timestampSchema.nullable(),
+  /** at most 20 */
+  failing: z.array(z.object({ job_id: jobIdSchema, job_name: z.string(), run: runSchema })),
+  /** what the Hub's own node does next, at most 10 */
+  upcoming: z.array(z.object({ id: jobIdSchema, name: z.string(), next_run_at: timestampSchema })),
 })
 
 export const overviewRoutes = describeRoutes({

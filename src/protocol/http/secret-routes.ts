@@ -15,6 +15,7 @@ export const secretSchema = z.object({
   created_at: timestampSchema,
   updated_at: timestampSchema,
 })
+export type KeptSecret = z.infer<typeof secretSchema>
 
 export const secretRoutes = describeRoutes({
   list: {

@@ -3,6 +3,7 @@ import { fireTimes } from '../../../core/schedule.ts'
 import type { jobRoutes } from '../../../protocol/http/job-routes.ts'
 import type { scheduleRoutes } from '../../../protocol/http/schedule-routes.ts'
 import type { Job, JobSpec } from '../../../protocol/job-spec.ts'
+import type { JobRecord } from '../../store/job-store.ts'
 import type { Handlers } from '../handlers.ts'
 import type { HttpServices } from '../http-services.ts'
 
@@ -48,7 +49,7 @@ export function jobHandlers({ store, changes, dispatch, live, clock, newId }: Jo
       await changes.transaction(async (tx, announce) => {
         const job = await tx.jobs.get(id)
         if (job === null) throw noJob(id)
-        await tx.jobs.update(id, { spec, next_run_at: job.archived_at === null ? nextTime(spec, now) : null, updated_at: now })
+        await tx.jobs.update(id, { spec, next_run_at: nextTimeAfterChange(job, spec, now), updated_at: now })
         announce.job(id)
       })
       return described(id)
@@ -81,6 +82,13 @@ export function scheduleHandlers({ clock }: Pick<HttpServices, 'clock'>): Handle
 /** The Hub evaluates the schedules of all jobs, those that run elsewhere to show what will happen. */
 function nextTime({ schedule, schedule_timezone }: JobSpec, now: number): number | null {
   return schedule === null ? null : (fireTimes(schedule, schedule_timezone, now, 1)[0] ?? null)
+}
+
+/** A time that has come and was not seen to yet stays, unless the schedule is another. */
+function nextTimeAfterChange(job: JobRecord, spec: JobSpec, now: number): number | null {
+  if (job.archived_at !== null) return null
+  const isSame = job.spec.schedule === spec.schedule && job.spec.schedule_timezone === spec.schedule_timezone
+  return isSame ? job.next_run_at : nextTime(spec, now)
 }
 
 function noJob(id: string): BastionError {

@@ -1,11 +1,10 @@
 import { BastionError } from '../../../core/errors.ts'
 import type { nodeRoutes } from '../../../protocol/http/node-routes.ts'
-import type { JobTarget } from '../../../protocol/job-spec.ts'
 import type { Handlers } from '../handlers.ts'
 import type { HttpServices } from '../http-services.ts'
 
 /** The node on the Hub's own machine is always one of them, connected or not. */
-const ownNode = 'hub'
+export const ownNode = 'hub'
 
 export function nodeHandlers({ nodes, store, vault }: Pick<HttpServices, 'nodes' | 'store' | 'vault'>): Handlers<typeof nodeRoutes> {
   const known = () => [...new Set([ownNode, ...nodes.connected()])]
@@ -26,7 +25,7 @@ export function nodeHandlers({ nodes, store, vault }: Pick<HttpServices, 'nodes'
       return { ...directory, items: entries, next_cursor: next }
     },
     async checkTarget({ params: { id }, body }, { signal }) {
-      const { secret_name: _, ...target } = body.target as JobTarget
+      const { secret_name: _, ...target } = body.target
       const credentials = await vault.credentialsFor(id, body.target)
       return nodes.request<'target.check'>(id, { kind: 'target.check', target, credentials }, { signal })
     },

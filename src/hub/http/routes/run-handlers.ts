@@ -21,7 +21,7 @@ export function runHandlers({ store, dispatch, nodes, streams, vault, newId }: R
       throw new BastionError('artifact_not_found', `the run ${id} has stored no artifact`, { hint: 'Only a run that has succeeded has one.' })
     }
     const { node_id: nodeId, job_id, target_snapshot, target_id, recipients } = artifact
-    const { secret_name: _, ...target } = target_snapshot as typeof target_snapshot & { secret_name?: string }
+    const { secret_name: _, ...target } = target_snapshot
     const [credentials, identities] = await Promise.all([vault.credentialsFor(nodeId, target_snapshot), vault.identitiesFor(recipients)])
     return { nodeId, opened: { target, credentials, expected_target_id: target_id, job_id, run_id: id, identities } }
   }

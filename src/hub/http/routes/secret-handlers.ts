@@ -1,26 +1,25 @@
 import { BastionError } from '../../../core/errors.ts'
 import type { ageKeyRoutes } from '../../../protocol/http/age-key-routes.ts'
-import type { secretRoutes } from '../../../protocol/http/secret-routes.ts'
+import { type KeptSecret, secretSchema, type secretRoutes } from '../../../protocol/http/secret-routes.ts'
 import type { SecretInput } from '../../../protocol/secret-spec.ts'
-import type { SecretHeader } from '../../store/secret-store.ts'
 import type { Handlers } from '../handlers.ts'
 import type { HttpServices } from '../http-services.ts'
 
 export function secretHandlers({ store, vault, clock }: Pick<HttpServices, 'store' | 'vault' | 'clock'>): Handlers<typeof secretRoutes> {
-  async function kept(nodeId: string, name: string): Promise<SecretHeader> {
+  async function kept(nodeId: string, name: string): Promise<KeptSecret> {
     const secret = await store.secrets.get(nodeId, name)
     if (secret === null) throw new BastionError('not_found', `the node ${nodeId} has no secret ${name}`)
-    return secret
+    return secretSchema.parse(secret)
   }
 
-  async function put(nodeId: string, name: string, secret: SecretInput): Promise<SecretHeader> {
+  async function put(nodeId: string, name: string, secret: SecretInput): Promise<KeptSecret> {
     const now = clock.now()
     await store.secrets.put({ node_id: nodeId, name, ...vault.seal(nodeId, name, secret), created_at: now, updated_at: now })
     return kept(nodeId, name)
   }
 
   return {
-    list: async ({ params: { id } }) => ({ items: await store.secrets.listOf(id) }),
+    list: async ({ params: { id } }) => ({ items: (await store.secrets.listOf(id)).map((secret) => secretSchema.parse(secret)) }),
     async create({ params: { id }, body: { name, ...secret } }) {
       if ((await store.secrets.get(id, name)) !== null) {
         throw new BastionError('conflict', `the node ${id} has a secret ${name} already`, { hint: 'Replace it, or choose another name.' })
@@ -30,7 +29,8 @@ export function secretHandlers({ store, vault, clock }: Pick<HttpServices, 'stor
     get: ({ params: { id, name } }) => kept(id, name),
     async replace({ params: { id, name }, body }) {
       const { kind } = await kept(id, name)
-      if (kind !== body.kind) throw new BastionError('conflict', `the secret ${name} is for ${kind}`, { hint: 'Make another one for the other kind of target.' })
+      if (kind !== body.kind)
+        throw new BastionError('conflict', `the secret ${name} is for ${kind}`, { hint: 'Make another one for the other kind of target.' })
       return put(id, name, body)
     },
     async remove({ params: { id, name } }) {
@@ -45,7 +45,8 @@ export function ageKeyHandlers({ store, vault, accounts, clock }: KeyServices): 
   return {
     list: async () => ({ items: await store.ageKeys.list() }),
     async create({ body: { name } }) {
-      if ((await store.ageKeys.get(name)) !== null) throw new BastionError('conflict', `there is a key ${name} already`, { hint: 'Choose another name.' })
+      if ((await store.ageKeys.get(name)) !== null)
+        throw new BastionError('conflict', `there is a key ${name} already`, { hint: 'Choose another name.' })
       await vault.recipientFor(name)
       return (await store.ageKeys.get(name))!
     },

@@ -1,0 +1,25 @@
+import type { HttpServices } from './http-services.ts'
+import type { ApiHandlers } from './register-api.ts'
+import { authHandlers, setupHandlers } from './routes/account-handlers.ts'
+import { jobHandlers, scheduleHandlers } from './routes/job-handlers.ts'
+import { nodeHandlers } from './routes/node-handlers.ts'
+import { runHandlers } from './routes/run-handlers.ts'
+import { ageKeyHandlers, secretHandlers } from './routes/secret-handlers.ts'
+import { overviewHandlers, settingsHandlers, systemHandlers } from './routes/system-handlers.ts'
+
+/** @param setupToken see setupHandlers */
+export function apiHandlers(services: HttpServices, setupToken: string | null): ApiHandlers {
+  return {
+    setup: setupHandlers(services, setupToken),
+    auth: authHandlers(services),
+    jobs: jobHandlers(services),
+    runs: runHandlers(services),
+    schedule: scheduleHandlers(services),
+    nodes: nodeHandlers(services),
+    secrets: secretHandlers(services),
+    ageKeys: ageKeyHandlers(services),
+    settings: settingsHandlers(services),
+    overview: overviewHandlers(services),
+    system: systemHandlers(services),
+  }
+}

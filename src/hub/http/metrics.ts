@@ -1,0 +1,62 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { timingSafeEqual } from 'node:crypto'
+import { BastionError } from '../../core/errors.ts'
+import type { HttpServices } from './http-services.ts'
+import { isLoopbackHost } from './transport.ts'
+
+/** `/metrics` for Prometheus: whoever knows the token may read it, or without one a process of this machine. */
+export function registerMetrics(app: FastifyInstance, { store, nodes }: Pick<HttpServices, 'store' | 'nodes'>, token: string | null): void {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry, prefix: 'bastion_' })
+  const shared = { registers: [registry] }
+
+  const requests = new Counter({
+    name: 'bastion_http_requests_total',
+    help: 'Requests answered',
+    labelNames: ['method', 'route', 'status'],
+    ...shared,
+  })
+  const durations = new Histogram({
+    name: 'bastion_http_request_duration_seconds',
+    help: 'How long answers took',
+    labelNames: ['method', 'route'],
+    buckets: [0.005, 0.02, 0.05, 0.1, 0.5, 1, 5, 30],
+    ...shared,
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    // The pattern, not the address: those are without number.
+    const labels = { method: request.method, route: request.routeOptions.url ?? 'none' }
+    requests.inc({ ...labels, status: reply.statusCode })
+    durations.observe(labels, reply.elapsedTime / 1000)
+  })
+
+  const jobs = new Gauge({ name: 'bastion_jobs', help: 'Jobs by what is in force of them', labelNames: ['state'], ...shared })
+  const runs = new Gauge({ name: 'bastion_runs', help: 'Runs that have not ended', labelNames: ['status'], ...shared })
+  const connected = new Gauge({ name: 'bastion_nodes_connected', help: 'Nodes that are connected', ...shared })
+
+  app.get('/metrics', async (request, reply) => {
+    admit(request, token)
+    const [jobCounts, runCounts] = await Promise.all([store.overview.jobCounts(), store.overview.runCounts()])
+    for (const [state, count] of Object.entries(jobCounts)) jobs.set({ state }, count)
+    for (const [status, count] of Object.entries(runCounts)) runs.set({ status }, count)
+    connected.set(nodes.connected().length)
+    return reply.type(registry.contentType).send(await registry.metrics())
+  })
+}
+
+function admit(request: FastifyRequest, token: string | null): void {
+  if (token === null) {
+    // What a proxy of this machine passes on comes from somewhere else.
+    const isPassedOn = ['forwarded', 'x-forwarded-for', 'via'].some((name) => request.headers[name] !== undefined)
+    const { remoteAddress = '' } = request.socket
+    if (!isPassedOn && isLoopbackHost(remoteAddress.replace(/^::ffff:/, ''))) return
+  } else {
+    const given = Buffer.from(request.headers.authorization ?? '')
+    const wanted = Buffer.from(`Bearer ${token}`)
+    if (given.length === wanted.length && timingSafeEqual(given, wanted)) return
+  }
+  throw new BastionError('not_allowed', 'metrics are for this machine, or for whoever knows their token', {
+    hint: 'Start the Hub with BASTION_METRICS_TOKEN and send it as "Authorization: Bearer …".',
+  })
+}
