@@ -1,13 +1,12 @@
 import { BastionError } from '../../../core/errors.ts'
 import type { nodeRoutes } from '../../../protocol/http/node-routes.ts'
+import { localNodeId } from '../../hub.ts'
 import type { Handlers } from '../handlers.ts'
 import type { HttpServices } from '../http-services.ts'
 
-/** The node on the Hub's own machine is always one of them, connected or not. */
-export const ownNode = 'hub'
-
 export function nodeHandlers({ nodes, store, vault }: Pick<HttpServices, 'nodes' | 'store' | 'vault'>): Handlers<typeof nodeRoutes> {
-  const known = () => [...new Set([ownNode, ...nodes.connected()])]
+  /** The node that lives with the Hub is always one of them, connected or not. */
+  const known = () => [...new Set([localNodeId, ...nodes.connected()])]
 
   async function described(id: string) {
     return { id, connected: nodes.isConnected(id), running: (await store.runs.withNode(id)).length }

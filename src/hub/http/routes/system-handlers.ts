@@ -2,16 +2,16 @@ import { BastionError } from '../../../core/errors.ts'
 import type { overviewRoutes } from '../../../protocol/http/overview-routes.ts'
 import type { settingsRoutes } from '../../../protocol/http/settings-routes.ts'
 import type { systemRoutes } from '../../../protocol/http/system-routes.ts'
+import { localNodeId } from '../../hub.ts'
 import type { Handlers } from '../handlers.ts'
 import type { HttpServices } from '../http-services.ts'
-import { ownNode } from './node-handlers.ts'
 
 export function systemHandlers({ version, store, nodes }: Pick<HttpServices, 'version' | 'store' | 'nodes'>): Handlers<typeof systemRoutes> {
   return {
     health: async () => ({ status: 'ok' }),
     async ready() {
       await store.users.any() // the database answers
-      if (!nodes.isConnected(ownNode))
+      if (!nodes.isConnected(localNodeId))
         throw new BastionError('node_offline', 'the node of this machine is not connected yet', { hint: 'Wait a moment.' })
       return { status: 'ready' }
     },
@@ -19,18 +19,10 @@ export function systemHandlers({ version, store, nodes }: Pick<HttpServices, 've
   }
 }
 
-export function settingsHandlers({
-  settings,
-  dispatch,
-  nodes,
-}: Pick<HttpServices, 'settings' | 'dispatch' | 'nodes'>): Handlers<typeof settingsRoutes> {
+export function settingsHandlers({ settings }: Pick<HttpServices, 'settings'>): Handlers<typeof settingsRoutes> {
   return {
     get: async () => settings.current,
-    async replace({ body }) {
-      const now = await settings.replace(body)
-      for (const nodeId of nodes.connected()) void dispatch.wake(nodeId) // there may be room for more
-      return now
-    },
+    replace: ({ body }) => settings.replace(body),
   }
 }
 
@@ -42,7 +34,7 @@ export function overviewHandlers({ store, clock }: Pick<HttpServices, 'store' | 
         store.overview.runCounts(),
         store.overview.running(20),
         store.overview.failing(20),
-        store.jobs.upcoming(ownNode, clock.now(), 10),
+        store.jobs.upcoming(localNodeId, clock.now(), 10),
       ])
       return { jobs, runs, running, failing, upcoming }
     },

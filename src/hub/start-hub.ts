@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import type { Clock } from '../core/clock.ts'
+import { BastionError } from '../core/errors.ts'
+import { uuidv7 } from '../core/ids.ts'
+import { createFileLocker, type FileLock } from '../lib/file-lock.ts'
+import type { PasswordCost } from '../lib/password-hash.ts'
+import type { ByteStreams } from '../protocol/byte-streams.ts'
+import { createAccounts } from './auth/accounts.ts'
+import { createPasswords } from './auth/passwords.ts'
+import { createSessions } from './auth/sessions.ts'
+import { createHub, type Hub } from './hub.ts'
+import type { HubLog } from './hub-log.ts'
+import { startHttpServer } from './http/http-server.ts'
+import type { Transport } from './http/transport.ts'
+import { openRuntimeSettings } from './runtime-settings.ts'
+import { openMasterBox } from './secrets/master-key.ts'
+import { createSecretsVault } from './secrets/secrets-vault.ts'
+import { openStore } from './store/store.ts'
+
+export interface StartHubOptions {
+  /** made when it is not there, for its owner alone */
+  dataDirectory: string
+  version: string
+  transport: Transport
+  metricsToken: string | null
+  docsDirectory: string
+  passwordCost: PasswordCost
+  /** where what nodes send arrives */
+  streams: ByteStreams
+  clock: Clock
+  log: HubLog
+}
+
+export interface StartedHub extends AsyncDisposable {
+  readonly url: string
+  readonly connect: Hub['connect']
+  /** what whoever makes the first administrator must know; null when there is one, or when only this machine can reach the Hub */
+  readonly setupToken: string | null
+}
+
+/**
+ * A Hub on its data directory, reachable by HTTP. Its nodes are the caller's to connect.
+ * @throws conflict while another Hub uses the directory · invalid_spec when a part of it cannot be used
+ */
+export async function startHub(options: StartHubOptions): Promise<StartedHub> {
+  const { dataDirectory, version, transport, metricsToken, docsDirectory, passwordCost, streams, clock, log } = options
+  await using opened = new AsyncDisposableStack()
+  await mkdir(dataDirectory, { recursive: true, mode: 0o700 })
+  opened.use(lockDirectory(dataDirectory))
+  const store = opened.use(await openStore({ file: path.join(dataDirectory, 'bastion.db'), clock }))
+  const vault = createSecretsVault({ store, box: await openMasterBox({ dataDirectory, store, clock }), clock })
+  const settings = await openRuntimeSettings({ store, clock })
+  const accounts = createAccounts({ store, clock, passwords: createPasswords(passwordCost) })
+  const sessions = createSessions({ store, clock })
+  const hub = opened.use(await createHub({ store, vault, clock, log, random: randomBytes, runsPerNode: () => settings.current.runs_per_node }))
+  const setupToken = transport.isLoopback || (await accounts.isSetUp()) ? null : randomBytes(16).toString('hex')
+  const newId = () => uuidv7(clock.now(), randomBytes(10))
+  const server = opened.use(
+    await startHttpServer(
+      { ...hub, version, streams, vault, accounts, sessions, settings, clock, log, newId },
+      { transport, setupToken, metricsToken, docsDirectory },
+    ),
+  )
+  const kept = opened.move()
+  return { url: server.url, connect: hub.connect, setupToken, [Symbol.asyncDispose]: () => kept.disposeAsync() }
+}
+
+/** Two Hubs on one database would each believe to know what runs. */
+function lockDirectory(directory: string): FileLock {
+  const tryLock = createFileLocker()
+  if (tryLock === null) throw new BastionError('unsupported', 'this system has no flock, by which a Hub knows that it is alone')
+  const lock = tryLock(path.join(directory, 'hub.lock'))
+  if (lock === null) throw new BastionError('conflict', `another Hub runs on ${directory}`, { hint: 'Stop it, or choose another --data-dir.' })
+  return lock
+}
