@@ -2,10 +2,10 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
-import { type Client, createClient, type Fetch } from '../client/client.ts'
+import type { Client, Fetch } from '../client/client.ts'
 import { BastionError } from '../core/errors.ts'
 import { writeDurably } from '../lib/durable-file.ts'
-import { csrfHeaderName, sessionCookieName } from '../protocol/http/openapi.ts'
+import { csrfHeaderName, sessionCookieName } from '../protocol/http/names.ts'
 import type { CliContext } from './cli-context.ts'
 
 const keptSchema = z.object({ hub_url: z.string(), token: z.string(), csrf_token: z.string() })
@@ -23,7 +23,9 @@ export interface HubSession {
  * The Hub at `hubUrl`, in BASTION_HUB_URL, or the one signed in to last; without any the one of this machine.
  * @throws what the client throws; hub_unreachable
  */
-export function openHubSession(context: CliContext, hubUrl: string | undefined): HubSession {
+export async function openHubSession(context: CliContext, hubUrl?: string): Promise<HubSession> {
+  // The schemas of the whole API: commands that speak to no Hub start without them.
+  const { createClient } = await import('../client/client.ts')
   const file = sessionFile(context)
   const before = readKept(file)
   const url = withoutSlash(hubUrl ?? context.env['BASTION_HUB_URL'] ?? before?.hub_url ?? 'http://127.0.0.1:9876')
@@ -79,6 +81,6 @@ function withoutSlash(url: string): string {
 
 /** `fetch` says what happened in the cause of its error. */
 function reasonOf(error: unknown): string {
-  const cause = (error as { cause?: { code?: unknown; message?: unknown } }).cause
-  return String(cause?.code ?? cause?.message ?? (error as Error).message)
+  const { cause = error } = error as { cause?: unknown }
+  return (cause as NodeJS.ErrnoException).code ?? (cause as Error).message
 }

@@ -1,8 +1,12 @@
 import { Command } from 'commander'
 import { addBackupCommand } from './commands/backup-command.ts'
 import type { RunCommand } from './commands/command.ts'
+import { addHubCommand } from './commands/hub-command.ts'
+import { addJobCommands } from './commands/job-commands.ts'
+import { addLoginCommands } from './commands/login-commands.ts'
 import { addLookCommands } from './commands/look-commands.ts'
 import { addRestoreCommand } from './commands/restore-command.ts'
+import { addRunCommands } from './commands/run-commands.ts'
 import { addRunnerCommand } from './commands/runner-command.ts'
 import { addSnapshotCommands } from './commands/snapshot-commands.ts'
 import { addTargetCommand } from './commands/target-command.ts'
@@ -16,6 +20,10 @@ export function createProgram(run: RunCommand): Command {
     .version(version)
     .showHelpAfterError('("bastion help COMMAND" shows what it takes)')
     .exitOverride()
+  addHubCommand(program, run)
+  addLoginCommands(program, run)
+  addJobCommands(program, run)
+  addRunCommands(program, run)
   addBackupCommand(program, run)
   addRestoreCommand(program, run)
   addVerifyCommand(program, run)

@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { BastionError } from '../core/errors.ts'
-import { openExecutor } from '../executor/executor.ts'
+import { type NodePolicy, openExecutor } from '../executor/executor.ts'
 import { localNodeId } from '../hub/hub.ts'
 import { createTransport, type TransportOptions } from '../hub/http/transport.ts'
 import { startHub } from '../hub/start-hub.ts'
@@ -12,10 +12,23 @@ import { defaultPasswordCost } from '../lib/password-hash.ts'
 import { createMemoryLink } from '../protocol/memory-link.ts'
 import { createMemoryStreams } from '../protocol/memory-streams.ts'
 import { type CliContext, dataDirectory } from './cli-context.ts'
-import type { HubCommandOptions } from './commands/hub-command.ts'
-import { nodePolicy } from './snapshot-services.ts'
+import { snapshotPolicy } from './snapshot-services.ts'
 import { systemClock } from './system-clock.ts'
 import { isBundled, version } from './version.ts'
+
+/** As `bastion hub` is given them. */
+export interface HubCommandOptions {
+  dataDir?: string
+  host: string
+  port: number
+  tlsCert?: string
+  tlsKey?: string
+  insecureHttp?: true
+  publicUrl?: string
+  trustedProxy: string[]
+  browseRoot: string[]
+  snapshotRoot: string[]
+}
 
 /** Serves until it is asked to stop. Runs under way go on without it, and are found again at the next start. */
 export async function runHub(options: HubCommandOptions, context: CliContext): Promise<void> {
@@ -36,7 +49,7 @@ export async function runHub(options: HubCommandOptions, context: CliContext): P
   await using executor = await openExecutor({
     dataDir,
     runnerCommand: [process.execPath, process.argv[1]!, 'runner'],
-    policy: { browseRoots: rootsOf(options.browseRoot, context), ...nodePolicy(context, options.snapshotRoot) },
+    policy: policyOf(options, context),
     streams,
     version,
     clock: systemClock,
@@ -75,10 +88,17 @@ function readPem(name: string, file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    throw new BastionError('invalid_spec', `${name}: ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`, { cause: error })
+    throw new BastionError('invalid_spec', `${name}: ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`, {
+      cause: error,
+    })
   }
 }
 
-function rootsOf(given: readonly string[], context: CliContext): string[] {
-  return given.length === 0 ? ['/'] : given.map((root) => resolve(context.cwd, root))
+function policyOf({ browseRoot, snapshotRoot }: HubCommandOptions, context: CliContext): NodePolicy {
+  const { roots, enabled } = snapshotPolicy(context, snapshotRoot)
+  return {
+    browseRoots: browseRoot.length === 0 ? ['/'] : browseRoot.map((root) => resolve(context.cwd, root)),
+    snapshotRoots: roots,
+    ...(enabled !== undefined && { snapshotProviders: enabled }),
+  }
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 
-const isBundled = import.meta.url.endsWith('.js')
+/** One file of a bundle, not the sources. */
+export const isBundled = import.meta.url.endsWith('.js')
 const manifest = JSON.parse(readFileSync(new URL(isBundled ? '../package.json' : '../../package.json', import.meta.url), 'utf8')) as {
   version: string
 }

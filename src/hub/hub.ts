@@ -39,14 +39,14 @@ export interface HubOptions {
   random(length: number): Uint8Array
   /** the node that lives with the Hub; absent: the Hub has none yet, and {@link Hub.connect} brings it */
   link?: HubEnd
-  /** how many runs a node carries out at a time. @default 2 */
-  runsPerNode?: number
+  /** how many runs a node carries out at a time, asked each time; 2 when absent */
+  runsPerNode?: () => number
 }
 
 const longestTickMs = 30_000
 
 /** Starts a Hub on its store: from here on schedules fire. */
-export async function createHub({ store, vault, clock, log, random, link, runsPerNode = 2 }: HubOptions): Promise<Hub> {
+export async function createHub({ store, vault, clock, log, random, link, runsPerNode = () => 2 }: HubOptions): Promise<Hub> {
   const newId = () => uuidv7(clock.now(), random(10))
   const hubId = await store.settings.putIfAbsent('hub.id', z.string(), newId(), clock.now())
   const live = createLiveEvents()
@@ -54,7 +54,7 @@ export async function createHub({ store, vault, clock, log, random, link, runsPe
 
   await using opened = new AsyncDisposableStack()
   const nodes = createNodeSessions({ live, log, newId })
-  const dispatch = opened.use(createDispatch({ hubId, store, changes, live, sessions: nodes, vault, clock, log, newId, limitOf: () => runsPerNode }))
+  const dispatch = opened.use(createDispatch({ hubId, store, changes, live, sessions: nodes, vault, clock, log, newId, limitOf: runsPerNode }))
   const scheduler = createScheduler({ store, changes, dispatch, clock, log, nodeId: localNodeId })
   // Closed in the opposite order: first no more ticks, then no more messages, then what is under way.
   opened.use(nodes)

@@ -36,6 +36,8 @@ export interface StartHubOptions {
 export interface StartedHub extends AsyncDisposable {
   readonly url: string
   readonly connect: Hub['connect']
+  /** whether it had its first administrator when it started */
+  readonly isSetUp: boolean
   /** what whoever makes the first administrator must know; null when there is one, or when only this machine can reach the Hub */
   readonly setupToken: string | null
 }
@@ -55,7 +57,8 @@ export async function startHub(options: StartHubOptions): Promise<StartedHub> {
   const accounts = createAccounts({ store, clock, passwords: createPasswords(passwordCost) })
   const sessions = createSessions({ store, clock })
   const hub = opened.use(await createHub({ store, vault, clock, log, random: randomBytes, runsPerNode: () => settings.current.runs_per_node }))
-  const setupToken = transport.isLoopback || (await accounts.isSetUp()) ? null : randomBytes(16).toString('hex')
+  const isSetUp = await accounts.isSetUp()
+  const setupToken = transport.isLoopback || isSetUp ? null : randomBytes(16).toString('hex')
   const newId = () => uuidv7(clock.now(), randomBytes(10))
   const server = opened.use(
     await startHttpServer(
@@ -64,7 +67,7 @@ export async function startHub(options: StartHubOptions): Promise<StartedHub> {
     ),
   )
   const kept = opened.move()
-  return { url: server.url, connect: hub.connect, setupToken, [Symbol.asyncDispose]: () => kept.disposeAsync() }
+  return { url: server.url, connect: hub.connect, isSetUp, setupToken, [Symbol.asyncDispose]: () => kept.disposeAsync() }
 }
 
 /** Two Hubs on one database would each believe to know what runs. */

@@ -10,10 +10,27 @@ beforeAll(async () => {
 })
 afterAll(() => folder[Symbol.asyncDispose]())
 
-const commands = ['backup', 'restore', 'verify', 'list', 'ls', 'cat', 'find', 'diff', 'snapshot', 'leases', 'doctor']
+const commands = [
+  'hub',
+  'login',
+  'logout',
+  'job',
+  'run',
+  'backup',
+  'restore',
+  'verify',
+  'list',
+  'ls',
+  'cat',
+  'find',
+  'diff',
+  'snapshot',
+  'leases',
+  'doctor',
+]
 
 describe('help', () => {
-  test.each([[[]], [['--help']], [['help']]])('of the program names every command and is no failure: %j', async (args) => {
+  test.each([[['--help']], [['help']]])('of the program names every command and is no failure: %j', async (args) => {
     const { code, stdout, stderr } = await folder.run(args)
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     for (const command of commands) expect(stdout).toMatch(new RegExp(`^  ${command} `, 'm'))

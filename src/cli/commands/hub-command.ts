@@ -1,21 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { exitCodes } from '../exit-code.ts'
+import type { HubCommandOptions } from '../run-hub.ts'
 import { collect, type RunCommand } from './command.ts'
 
-export interface HubCommandOptions {
-  dataDir?: string
-  host: string
-  port: number
-  tlsCert?: string
-  tlsKey?: string
-  insecureHttp?: true
-  publicUrl?: string
-  trustedProxy: string[]
-  browseRoot: string[]
-  snapshotRoot: string[]
-}
-
-export const defaultHubPort = 9876
+const defaultPort = 9876
 
 export function addHubCommand(program: Command, run: RunCommand): void {
   program
@@ -23,7 +11,7 @@ export function addHubCommand(program: Command, run: RunCommand): void {
     .description('start the Hub: its API, its schedules and the node of this machine; what "bastion" alone does too')
     .option('--data-dir <dir>', 'where Bastion keeps its own data')
     .addOption(new Option('--host <address>', 'where to listen').default('127.0.0.1').env('BASTION_HOST'))
-    .addOption(new Option('--port <number>', '0 takes one that is free').default(defaultHubPort).argParser(portNumber).env('BASTION_PORT'))
+    .addOption(new Option('--port <number>', '0 takes one that is free').default(defaultPort).argParser(portNumber).env('BASTION_PORT'))
     .addOption(new Option('--tls-cert <file>', 'certificate and chain, as PEM').env('BASTION_TLS_CERT'))
     .addOption(new Option('--tls-key <file>', 'its private key, as PEM').env('BASTION_TLS_KEY'))
     .option('--insecure-http', 'without TLS beyond this machine: everybody on the way reads passwords')

@@ -1,4 +1,4 @@
-import { sessionCookieName } from '../../protocol/http/openapi.ts'
+import { sessionCookieName } from '../../protocol/http/names.ts'
 import { sessionLengthMs } from '../auth/sessions.ts'
 
 /** The token in a `Cookie` header (RFC 6265). Tokens are base64url: nothing in them is quoted or encoded. */

@@ -10,7 +10,6 @@ export const newPasswordSchema = z.string().min(10, 'a password has at least 10 
 export const passwordSchema = z.string().min(1).max(1024)
 
 export const userSchema = z.object({ id: z.string(), username: z.string(), role: roleSchema })
-export type User = z.infer<typeof userSchema>
 
 /** Every call that changes something repeats `csrf_token` in the header `x-csrf-token`. */
 export const signedInSchema = z.object({ user: userSchema, csrf_token: z.string() })

@@ -8,7 +8,6 @@ export const liveRequestSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('subscribe'), topic: liveTopicSchema, after_seq: z.int().nonnegative().optional() }),
   z.strictObject({ type: z.literal('unsubscribe'), topic: liveTopicSchema }),
 ])
-export type LiveRequest = z.infer<typeof liveRequestSchema>
 
 /** Hub to browser, on `/api/events/ws` and on `/api/runs/:id/events/ws`. */
 export const liveFrameSchema = z.discriminatedUnion('type', [

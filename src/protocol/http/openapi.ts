@@ -3,12 +3,9 @@ import { keptRunEventSchema } from '../../core/run-event.ts'
 import { runDetailSchema, runSchema } from '../../core/run.ts'
 import { jobSchema } from '../job-spec.ts'
 import { allRoutes, api } from './api.ts'
+import { attachmentType, csrfHeaderName, sessionCookieName } from './names.ts'
 import { problemSchema } from './problem.ts'
 import type { Route } from './route.ts'
-
-export const sessionCookieName = 'bastion_session'
-export const csrfHeaderName = 'x-csrf-token'
-export const attachmentType = 'application/octet-stream'
 
 type Json = Record<string, unknown>
 type NamedSchema = readonly [id: string, schema: z.ZodType]

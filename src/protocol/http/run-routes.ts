@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { jobIdSchema, runIdSchema } from '../../core/ids.ts'
 import { keptRunEventSchema } from '../../core/run-event.ts'
 import { runDetailSchema, runSchema, runStatusSchema } from '../../core/run.ts'
-import { listedEntrySchema } from '../node-replies.ts'
+import { nodeReplies } from '../node-replies.ts'
 import { listOf, pageOf, pageQuery } from './page.ts'
 import { describeRoutes } from './route.ts'
 
@@ -54,7 +54,7 @@ export const runRoutes = describeRoutes({
     access: 'viewer',
     params,
     query: z.object({ prefix: z.string().max(4096).default(''), prefix_b64: pathBytes, ...pageQuery }),
-    answer: { status: 200, json: pageOf(listedEntrySchema) },
+    answer: { status: 200, json: pageOf(nodeReplies['entries.list'].shape.entries.element) },
   },
   download: {
     method: 'GET',

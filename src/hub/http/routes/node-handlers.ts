@@ -1,5 +1,6 @@
 import { BastionError } from '../../../core/errors.ts'
 import type { nodeRoutes } from '../../../protocol/http/node-routes.ts'
+import type { JobTarget } from '../../../protocol/job-spec.ts'
 import { localNodeId } from '../../hub.ts'
 import type { Handlers } from '../handlers.ts'
 import type { HttpServices } from '../http-services.ts'
@@ -24,7 +25,7 @@ export function nodeHandlers({ nodes, store, vault }: Pick<HttpServices, 'nodes'
       return { ...directory, items: entries, next_cursor: next }
     },
     async checkTarget({ params: { id }, body }, { signal }) {
-      const { secret_name: _, ...target } = body.target
+      const { secret_name: _, ...target } = body.target as JobTarget
       const credentials = await vault.credentialsFor(id, body.target)
       return nodes.request<'target.check'>(id, { kind: 'target.check', target, credentials }, { signal })
     },

@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import type { Client } from '../../client/client.ts'
+import { BastionError } from '../../core/errors.ts'
+import type { Job, JobSpecInput } from '../../protocol/job-spec.ts'
+import type { CliContext } from '../cli-context.ts'
+import { exitCodes } from '../exit-code.ts'
+import { openHubSession } from '../hub-session.ts'
+import { followRun } from '../follow-run.ts'
+import { printJson, printRows } from '../rows.ts'
+import type { RunCommand } from './command.ts'
+
+const jsonOption = ['--json', 'as JSON'] as const
+
+export function addJobCommands(program: Command, run: RunCommand): void {
+  const job = program.command('job').description('the jobs of a Hub')
+
+  job
+    .command('list')
+    .description('list the jobs of a Hub, the newest first')
+    .option('--archived', 'those that were put aside')
+    .option(...jsonOption)
+    .action(({ archived, json }: { archived?: true; json?: true }) =>
+      run(async (context) => {
+        const { client } = await openHubSession(context)
+        for await (const one of allJobs(client, archived === true))
+          await (json === true ? printJson(context, one) : printRows(context, [jobRow(one)]))
+        return exitCodes.ok
+      }),
+    )
+
+  job
+    .command('create')
+    .description('make a job of a Hub from JSON; all but name, source and target has a default')
+    .argument('<file>', 'the job as JSON, as docs/reference/openapi.json describes it; - reads it from stdin')
+    .option(...jsonOption)
+    .action((file: string, { json }: { json?: true }) =>
+      run(async (context) => {
+        const { client } = await openHubSession(context)
+        // The Hub looks at what it is given.
+        const made = await client.jobs.create({ body: (await readJson(file, context)) as JobSpecInput })
+        await (json === true ? printJson(context, made) : context.out(`${made.id}\n`))
+        return exitCodes.ok
+      }),
+    )
+
+  job
+    .command('run')
+    .description('ask for a run of a job of a Hub')
+    .argument('<job>', 'its id')
+    .option('--follow', 'print what happens until it ends, and exit as the run does')
+    .option(...jsonOption)
+    .action((id: string, { follow, json }: { follow?: true; json?: true }) =>
+      run(async (context) => {
+        const { client } = await openHubSession(context)
+        const asked = await client.jobs.run({ params: { id } })
+        if (asked.result === 'rejected') {
+          throw new BastionError('conflict', 'the job is running, and its overlap policy allows no second run', { hint: 'Wait for its end.' })
+        }
+        if (follow === true) return followRun(context, client, asked.run_id, { json: json === true })
+        await (json === true ? printJson(context, asked) : context.out(`${asked.run_id}\n`))
+        return exitCodes.ok
+      }),
+    )
+}
+
+async function* allJobs(client: Client, archived: boolean): AsyncGenerator<Job> {
+  for (let cursor: string | null | undefined; cursor !== null;) {
+    const page = await client.jobs.list({ query: { archived: archived ? 'true' : 'false', cursor } })
+    yield* page.items
+    cursor = page.next_cursor
+  }
+}
+
+function jobRow({ id, name, schedule, next_run_at, last_run }: Job): string[] {
+  const next = next_run_at === null ? (schedule ?? 'by hand') : new Date(next_run_at).toISOString()
+  return [id, name, next, last_run === null ? 'never ran' : `${last_run.status} ${new Date(last_run.created_at).toISOString()}`]
+}
+
+async function readJson(file: string, context: CliContext): Promise<unknown> {
+  try {
+    return JSON.parse(file === '-' ? await text(process.stdin) : readFileSync(resolve(context.cwd, file), 'utf8'))
+  } catch (error) {
+    throw new BastionError('invalid_spec', `${file} cannot be read as JSON: ${(error as Error).message}`, { cause: error })
+  }
+}
