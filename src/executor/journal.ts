@@ -37,8 +37,11 @@ export function openJournal(options: { file: string; lastSeq: number; onDurable?
       for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
       goodBytes += bytes.length
     } catch (error) {
-      // Half a line would hide what comes after it.
-      ftruncateSync(fd, goodBytes)
+      try {
+        ftruncateSync(fd, goodBytes)
+      } catch {
+        // Half a line is left then; nothing is written behind it, and whoever reads leaves it out.
+      }
       throw error
     }
   }

@@ -1,5 +1,4 @@
 // A process that is nothing but an executor: messages of the Hub on stdin, its own on stdout, a line of JSON each.
-import path from 'node:path'
 import { openExecutor } from '../../src/executor/executor.ts'
 import { readLines } from '../../src/lib/json-lines.ts'
 import { createMemoryStreams } from '../../src/protocol/memory-streams.ts'
@@ -12,14 +11,14 @@ const {
   snapshotRoots = [],
 } = JSON.parse(process.argv[2]!) as {
   dataDir: string
-  runnerCommand?: string[]
+  runnerCommand: string[]
   limits?: { runs?: number; killAfterMs?: number }
   snapshotRoots?: string[]
 }
 
 await using executor = await openExecutor({
   dataDir,
-  runnerCommand: runnerCommand ?? [process.execPath, path.join(import.meta.dirname, '../../src/cli/main.ts'), 'runner'],
+  runnerCommand,
   policy: { browseRoots: ['/'], snapshotRoots },
   streams: createMemoryStreams(),
   version: '0.0.0',

@@ -63,14 +63,22 @@ export interface NodeProcessOptions {
   runnerCommand?: readonly string[]
   limits?: { runs?: number; killAfterMs?: number }
   snapshotRoots?: readonly string[]
+  /** a program with its arguments that gets ours after them, such as strace */
+  under?: readonly string[]
   /** attaches to the runs it says hello with, and keeps what comes */
   kept?: KeptRuns
 }
 
+/** `bastion runner`, from source. */
+export const bastionRunner = [process.execPath, path.join(import.meta.dirname, '../../src/cli/main.ts'), 'runner'] as const
+
 const script = path.join(import.meta.dirname, 'executor-process.ts')
 
-export function startNode({ kept = keptRuns(), ...options }: NodeProcessOptions): NodeProcess {
-  const child = spawn(process.execPath, [script, JSON.stringify(options)], { stdio: ['pipe', 'pipe', 'pipe'] })
+export function startNode({ kept = keptRuns(), under = [], ...options }: NodeProcessOptions): NodeProcess {
+  const [file, ...args] = [...under, process.execPath, script, JSON.stringify({ runnerCommand: bastionRunner, ...options })]
+  // One thread makes all calls of files then, and the nth of one run is the nth of the next.
+  const env = under.length === 0 ? process.env : { ...process.env, UV_THREADPOOL_SIZE: '1' }
+  const child = spawn(file!, args, { stdio: ['pipe', 'pipe', 'pipe'], env })
   const messages: NodeMessage[] = []
   const waiting = new Set<() => void>()
   let reports = ''
