@@ -75,10 +75,11 @@ export const bastionRunner = [process.execPath, path.join(import.meta.dirname, '
 const script = path.join(import.meta.dirname, 'executor-process.ts')
 
 export function startNode({ kept = keptRuns(), under = [], ...options }: NodeProcessOptions): NodeProcess {
-  const [file, ...args] = [...under, process.execPath, script, JSON.stringify({ runnerCommand: bastionRunner, ...options })]
+  const command = [process.execPath, script, JSON.stringify({ runnerCommand: bastionRunner, ...options })]
+  const [file = process.execPath, ...args] = [...under, ...command]
   // One thread makes all calls of files then, and the nth of one run is the nth of the next.
   const env = under.length === 0 ? process.env : { ...process.env, UV_THREADPOOL_SIZE: '1' }
-  const child = spawn(file!, args, { stdio: ['pipe', 'pipe', 'pipe'], env })
+  const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], env })
   const messages: NodeMessage[] = []
   const waiting = new Set<() => void>()
   let reports = ''
