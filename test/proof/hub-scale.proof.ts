@@ -35,7 +35,7 @@ export async function prove(report: ProofReport, scale: Scale): Promise<void> {
   )
 
   const { hub: link, node } = createFakeNode()
-  await using hub = await openHub(folder.path, { clock, link, runsPerNode: reporting })
+  await using hub = await openHub(folder.path, { clock, link, runsPerNode: () => reporting })
   node.hello()
   await checkAnswers(report, hub, size)
 

@@ -1,0 +1,157 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { buffer } from 'node:stream/consumers'
+import path from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import type { Client } from '../../../src/client/client.ts'
+import type { RunDetail } from '../../../src/core/run.ts'
+import { openApiDocument } from '../../../src/protocol/http/openapi.ts'
+import { admin, createBrowser, setUp, startHttpHub, testVersion } from '../../support/http-hub.ts'
+import { createOpenApiChecker, type OpenApi } from '../../support/openapi-checker.ts'
+
+async function ended(client: Client, id: string): Promise<RunDetail> {
+  for (;;) {
+    const run = await client.runs.get({ params: { id } })
+    if (run.ended_at !== null) return run
+    await wait(50)
+  }
+}
+
+test('every route answers as the document says that the Hub serves, from an empty data directory to a downloaded file', async () => {
+  await using hub = await startHttpHub()
+  const document = (await (await fetch(`${hub.url}/api/openapi.json`)).json()) as OpenApi
+  expect(document).toEqual(openApiDocument(testVersion))
+  const checker = createOpenApiChecker(document)
+  const fails = (call: Promise<unknown>, code: string) => expect(call).rejects.toMatchObject({ code })
+
+  const stranger = createBrowser(hub.url, checker.fetch).client
+  expect(await stranger.setup.status()).toEqual({ initialized: false, setup_token_required: false })
+  await fails(stranger.jobs.list(), 'not_signed_in')
+  expect(await stranger.system.health()).toEqual({ status: 'ok' })
+  expect(await stranger.system.ready()).toEqual({ status: 'ready' })
+  expect(await stranger.system.system()).toMatchObject({ name: 'bastion', version: testVersion })
+
+  const browser = await setUp(hub, checker.fetch)
+  const { client } = browser
+  await fails(stranger.setup.initialize({ body: admin }), 'conflict')
+  expect(await client.auth.session()).toEqual({ user: expect.objectContaining({ username: 'ada', role: 'admin' }), csrf_token: browser.csrfToken })
+  const other = createBrowser(hub.url, checker.fetch)
+  await fails(other.client.auth.login({ body: { ...admin, password: 'wrong' } }), 'sign_in_failed')
+  other.csrfToken = (await other.client.auth.login({ body: admin })).csrf_token
+  const elsewhere = (await client.auth.sessions()).items.find(({ current }) => !current)
+  await client.auth.revoke({ params: { id: elsewhere!.id } })
+  await fails(other.client.auth.session(), 'not_signed_in')
+
+  const source = path.join(hub.folder, 'source')
+  await mkdir(path.join(source, 'letters'), { recursive: true })
+  await writeFile(path.join(source, 'letters', 'to ada.txt'), 'dear Ada')
+  const target = { type: 'local_dir', path: path.join(hub.folder, 'target') } as const
+  const node = { id: 'hub' }
+
+  expect((await client.nodes.list()).items).toEqual([{ id: 'hub', connected: true, running: 0 }])
+  expect(await client.nodes.get({ params: node })).toMatchObject({ connected: true })
+  await fails(client.nodes.get({ params: { id: 'elsewhere' } }), 'not_found')
+  const browsed = await client.nodes.browse({ params: node, query: { path: source } })
+  expect(browsed.items).toMatchObject([{ name: 'letters', kind: 'dir' }])
+  await fails(client.nodes.browse({ params: node, query: { path: '/etc' } }), 'not_allowed')
+  expect(await client.nodes.checkTarget({ params: node, body: { target } })).toMatchObject({ ok: true, leftovers: [] })
+  expect((await client.nodes.probeSnapshot({ params: node, body: { path: source } })).places).toMatchObject([{ path: source, read: 'live' }])
+  expect(await client.nodes.leases({ params: node })).toEqual({ leases: [] })
+  expect(await client.nodes.reapLeases({ params: node })).toEqual({ reaped: [] })
+
+  const secret = { kind: 'webdav', values: { password: 'from the vault' } } as const
+  await client.secrets.create({ params: node, body: { name: 'dav', ...secret } })
+  await fails(client.secrets.create({ params: node, body: { name: 'dav', ...secret } }), 'conflict')
+  await fails(client.secrets.create({ params: node, body: { name: 'empty', kind: 's3', values: {} } }), 'invalid_spec')
+  await client.secrets.replace({ params: { ...node, name: 'dav' }, body: secret })
+  expect((await client.secrets.list({ params: node })).items).toMatchObject([{ name: 'dav', kind: 'webdav' }])
+  expect(JSON.stringify(await client.secrets.get({ params: { ...node, name: 'dav' } }))).not.toContain('from the vault')
+  await client.secrets.remove({ params: { ...node, name: 'dav' } })
+  await fails(client.secrets.get({ params: { ...node, name: 'dav' } }), 'not_found')
+
+  expect((await client.ageKeys.create({ body: { name: 'spare' } })).recipient).toMatch(/^age1/)
+  await fails(client.ageKeys.create({ body: { name: 'spare' } }), 'conflict')
+  expect(
+    (await client.schedule.preview({ body: { schedule: '0 3 * * *', schedule_timezone: 'Europe/Berlin', after: 0, count: 2 } })).fire_times,
+  ).toEqual([2 * 3_600_000, 26 * 3_600_000])
+  expect(await client.settings.get()).toEqual({ runs_per_node: 2 })
+  expect(await client.settings.replace({ body: { runs_per_node: 3 } })).toEqual({ runs_per_node: 3 })
+
+  await fails(client.jobs.create({ body: { name: '', source: { type: 'filesystem', paths: ['relative'] }, target } }), 'invalid_spec')
+  const spec = {
+    name: 'letters',
+    schedule: '0 3 * * *',
+    source: { type: 'filesystem', paths: [source] },
+    pipeline: { encryption: { type: 'age_x25519', key_name: 'default' } },
+    target,
+  } as const
+  const job = await client.jobs.create({ body: { ...spec, source: { ...spec.source, paths: [source] } } })
+  const params = { id: job.id }
+  expect(await client.jobs.get({ params })).toEqual(job)
+  expect(job.next_run_at).toBeGreaterThan(Date.now())
+  const changed = await client.jobs.update({ params, body: { ...spec, source: { ...spec.source, paths: [source] }, schedule: null } })
+  expect(changed).toMatchObject({ schedule: null, next_run_at: null })
+  await fails(client.jobs.get({ params: { id: 'nobody' } }), 'not_found')
+  const unused = await client.jobs.create({ body: { ...spec, source: { ...spec.source, paths: [source] }, name: 'unused' } })
+  await client.jobs.remove({ params: { id: unused.id } })
+
+  const { run_id: id } = await client.jobs.run({ params })
+  const run = await ended(client, id)
+  expect(run).toMatchObject({ status: 'success', state: 'finished', grade: 'stable', consistency_changed_total: 0, issues_total: 0 })
+  const { items: events } = await client.runs.events({ params: { id } })
+  expect(events.map(({ seq }) => seq)).toEqual(events.map((_, at) => at + 1))
+  expect(events.at(-1)).toMatchObject({ kind: 'complete' })
+  await fails(client.runs.cancel({ params: { id } }), 'conflict')
+  await fails(client.jobs.remove({ params }), 'conflict')
+  expect((await client.jobs.runs({ params })).items).toMatchObject([{ id, status: 'success' }])
+  expect((await client.runs.list({ query: { status: 'success', limit: 1 } })).items).toMatchObject([{ id }])
+
+  const prefix = `${source.slice(1)}/letters`
+  const { items: entries } = await client.runs.entries({ params: { id }, query: { prefix } })
+  expect(entries).toMatchObject([{ path: `${prefix}/to ada.txt`, kind: 'file', size: 8 }])
+  const content = await client.runs.download({ params: { id }, query: { path: `${prefix}/to ada.txt` } })
+  expect((await buffer(content)).toString()).toBe('dear Ada')
+  await fails(client.runs.download({ params: { id }, query: { path: 'absent' } }), 'entry_not_found')
+
+  expect((await client.ageKeys.list()).items.map(({ name, exported_at }) => [name, exported_at])).toEqual([
+    ['default', null],
+    ['spare', null],
+  ])
+  await fails(client.ageKeys.export({ params: { name: 'default' }, body: { password: 'wrong' } }), 'sign_in_failed')
+  expect((await client.ageKeys.export({ params: { name: 'default' }, body: { password: admin.password } })).identity).toMatch(/^AGE-SECRET-KEY-1/)
+
+  await client.jobs.update({
+    params,
+    body: { ...spec, source: { ...spec.source, paths: [path.join(hub.folder, 'absent')] }, retry: { attempts: 0 } },
+  })
+  const failed = await ended(client, (await client.jobs.run({ params })).run_id)
+  expect(failed).toMatchObject({ status: 'failed', error_code: 'source_not_found' })
+  await fails(client.runs.entries({ params: { id: failed.id } }), 'artifact_not_found')
+  expect(await client.overview.get()).toMatchObject({ jobs: { active: 1, failing: 1 }, failing: [{ job_name: 'letters', run: { id: failed.id } }] })
+
+  // One that waits for its turn can be canceled before it began.
+  await client.settings.replace({ body: { runs_per_node: 1 } })
+  const both = await Promise.all(
+    [1, 2].map(
+      async (number) => (await client.jobs.create({ body: { ...spec, source: { ...spec.source, paths: [source] }, name: `turn ${number}` } })).id,
+    ),
+  )
+  const asked = await Promise.all(both.map((one) => client.jobs.run({ params: { id: one } })))
+  const canceled = await client.runs.cancel({ params: { id: asked[1]!.run_id } })
+  expect(canceled.cancel_requested_at).not.toBeNull()
+  expect((await ended(client, asked[1]!.run_id)).status).toMatch(/canceled|success/)
+  await ended(client, asked[0]!.run_id)
+
+  expect((await client.jobs.archive({ params })).archived_at).not.toBeNull()
+  await fails(client.jobs.run({ params }), 'conflict')
+  expect((await client.jobs.list({ query: { archived: 'true' } })).items).toHaveLength(1)
+  expect((await client.jobs.unarchive({ params })).archived_at).toBeNull()
+
+  browser.csrfToken = (await client.auth.changePassword({ body: { current_password: admin.password, new_password: 'another long one' } })).csrf_token
+  await client.auth.logout()
+  await fails(client.auth.session(), 'not_signed_in')
+
+  const all = Object.values(document.paths).flatMap((operations) => Object.values(operations).map(({ operationId }) => operationId))
+  expect([...checker.succeeded].toSorted()).toEqual(all.toSorted())
+  expect(hub.errors).toEqual([])
+})

@@ -1,0 +1,104 @@
+import path from 'node:path'
+import { type Client, createClient, type Fetch } from '../../src/client/client.ts'
+import { openExecutor } from '../../src/executor/executor.ts'
+import { createTransport, type TransportOptions } from '../../src/hub/http/transport.ts'
+import { localNodeId } from '../../src/hub/hub.ts'
+import { startHub } from '../../src/hub/start-hub.ts'
+import { createMemoryLink } from '../../src/protocol/memory-link.ts'
+import { createMemoryStreams } from '../../src/protocol/memory-streams.ts'
+import { temporaryFolder } from './temporary-folder.ts'
+
+export const testVersion = '0.0.1'
+export const admin = { username: 'ada', password: 'correct horse battery' }
+/** Hashes that cost nothing: what is tested is not how hard they are to guess. */
+export const cheapPasswords = { memoryKib: 64, passes: 1, lanes: 1 }
+
+export interface HttpHub extends AsyncDisposable {
+  readonly url: string
+  readonly folder: string
+  readonly setupToken: string | null
+  /** lines the Hub has logged as errors */
+  readonly errors: unknown[]
+}
+
+export interface HttpHubOptions {
+  transport?: Partial<TransportOptions>
+  metricsToken?: string
+  docsDirectory?: string
+  /** whether the node of this machine is connected; it is when absent */
+  withNode?: boolean
+}
+
+/** A Hub that listens on a port of its own, with a real node. */
+export async function startHttpHub({ transport, metricsToken, docsDirectory, withNode = true }: HttpHubOptions = {}): Promise<HttpHub> {
+  await using opened = new AsyncDisposableStack()
+  const folder = opened.use(await temporaryFolder()).path
+  const dataDirectory = path.join(folder, 'data')
+  const streams = createMemoryStreams()
+  const clock = { now: () => Date.now() }
+  const errors: unknown[] = []
+  const hub = opened.use(
+    await startHub({
+      dataDirectory,
+      version: testVersion,
+      transport: createTransport({ host: '127.0.0.1', port: 0, insecureHttp: false, trustedProxies: [], ...transport }),
+      metricsToken: metricsToken ?? null,
+      docsDirectory: docsDirectory ?? path.join(folder, 'no-docs'),
+      passwordCost: cheapPasswords,
+      streams,
+      clock,
+      log: { info() {}, warn() {}, error: (fields) => errors.push(fields) },
+    }),
+  )
+  if (withNode) {
+    const executor = opened.use(
+      await openExecutor({
+        dataDir: dataDirectory,
+        runnerCommand: [process.execPath, path.join(import.meta.dirname, '../../src/cli/main.ts'), 'runner'],
+        policy: { browseRoots: [folder], snapshotRoots: [] },
+        streams,
+        version: testVersion,
+        clock,
+        report: (problem) => errors.push(problem),
+      }),
+    )
+    const link = createMemoryLink()
+    hub.connect(localNodeId, link.hub)
+    await executor.connect(link.node)
+  }
+  const kept = opened.move()
+  return { url: hub.url, folder, setupToken: hub.setupToken, errors, [Symbol.asyncDispose]: () => kept.disposeAsync() }
+}
+
+export interface HttpBrowser {
+  readonly client: Client
+  /** the session's cookie, as it is sent */
+  cookie: string
+  csrfToken: string
+}
+
+/** Calls a Hub as a browser would: it keeps the cookie it is given, and repeats the token it was told. */
+export function createBrowser(baseUrl: string, fetchWith: Fetch = fetch): HttpBrowser {
+  const browser: HttpBrowser = {
+    cookie: '',
+    csrfToken: '',
+    client: createClient({
+      baseUrl,
+      headers: () => ({ cookie: browser.cookie, 'x-csrf-token': browser.csrfToken }),
+      fetch: async (url, init) => {
+        const response = await fetchWith(url, init)
+        const given = response.headers.get('set-cookie')
+        if (given !== null) browser.cookie = given.split(';', 1)[0]!
+        return response
+      },
+    }),
+  }
+  return browser
+}
+
+/** A browser in which the first administrator is signed in. */
+export async function setUp(hub: HttpHub, fetchWith?: Fetch): Promise<HttpBrowser> {
+  const browser = createBrowser(hub.url, fetchWith)
+  browser.csrfToken = (await browser.client.setup.initialize({ body: { ...admin, setup_token: hub.setupToken ?? undefined } })).csrf_token
+  return browser
+}
