@@ -1,6 +1,7 @@
 import { BastionError } from '../../core/errors.ts'
 import { failureOfError, interruptedFailure } from '../../core/run-state.ts'
 import type { KnownRun } from '../../protocol/node-messages.ts'
+import type { Credentials } from '../../protocol/run-plan.ts'
 import type { RunRecord } from '../store/run-store.ts'
 import type { DispatchServices } from './dispatch-services.ts'
 import { credentialsOf } from './make-offer.ts'
@@ -19,6 +20,8 @@ export async function greetNode(services: DispatchServices, nodeId: string, know
 
   for (const run of withNode) {
     if (known.has(run.id)) {
+      // It may still wait for the credentials, which went with the connection.
+      if (run.node_seq === 0 && run.state !== 'canceling') await offerAgain(services, run)
       sessions.send(nodeId, { type: 'run.attach', run_id: run.id, after_seq: run.node_seq })
       if (run.state === 'canceling') sessions.send(nodeId, { type: 'run.cancel', run_id: run.id })
     } else if (run.state === 'dispatched') await offerAgain(services, run)
@@ -36,12 +39,16 @@ export async function greetNode(services: DispatchServices, nodeId: string, know
 async function offerAgain(services: DispatchServices, run: RunRecord): Promise<void> {
   const offer = await services.store.runs.offer(run.id)
   if (offer === null) throw new Error(`the run ${run.id} was dispatched without an offer`)
+  let credentials: Credentials
   try {
-    services.sessions.send(run.node_id, { type: 'run.offer', plan: offer.plan, credentials: await credentialsOf(services, offer) })
+    credentials = await credentialsOf(services, offer)
   } catch (error) {
     if (!(error instanceof BastionError)) throw error
-    await refuseRun(services, run.id, failureOfError(error))
+    // A node that has it already finds out by itself.
+    if (run.state === 'dispatched') await refuseRun(services, run.id, failureOfError(error))
+    return
   }
+  services.sessions.send(run.node_id, { type: 'run.offer', plan: offer.plan, credentials })
 }
 
 async function loseRun({ changes, clock, newId }: DispatchServices, runId: string): Promise<void> {

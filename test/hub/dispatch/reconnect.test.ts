@@ -56,6 +56,23 @@ test('an offer that never arrived is made again, as it was', async () => {
   expect(await hub.kinds(run_id)).toEqual(['queued', 'dispatched'])
 })
 
+test('a run that has told of nothing yet is offered once more, for its runner may wait for the credentials', async () => {
+  await using hub = await openDispatchCase({ vault: { credentialsFor: async () => ({ password: 'p' }) } })
+  const job = await hub.addJob()
+  const before = hub.connect()
+  before.hello()
+  const { run_id } = await hub.dispatch.request(job.id)
+  const offer = await before.next('run.offer')
+  expect(offer.credentials).toEqual({ password: 'p' })
+  before.send({ type: 'run.accepted', run_id })
+  await hub.reaches(run_id, 'running')
+  await hub.restart()
+  const node = hub.connect()
+  node.hello([{ run_id, last_seq: 0, ended: false }])
+  expect(await node.next('run.offer')).toEqual(offer)
+  expect(await node.next('run.attach')).toMatchObject({ run_id, after_seq: 0 })
+})
+
 test('a cancel that was kept before the Hub went away is sent when the node is there again', async () => {
   const { hub, run_id, node: before } = await withRunning()
   await using _hub = hub
