@@ -1,4 +1,4 @@
-import { type BastionError, errorCodes } from './errors.ts'
+import { errorCodes, type ErrorCode } from './errors.ts'
 import type { Failure, RunOutcome, RunState } from './run.ts'
 
 /** What happens to a run. */
@@ -30,15 +30,11 @@ export type RunStanding =
 /** `stays`: nothing new, as when a message comes twice. `refused`: this does not happen to a run that stands there. */
 export type RunMove = { moves: RunStanding } | { stays: true } | { refused: string }
 
-export const interruptedFailure = failureOf('interrupted', 'the node does not know this run any more: its process has ended before the run did')
-export const expiredFailure = failureOf('node_offline', 'the node was not there for 24 hours')
+export const interruptedFailure = codedFailure('interrupted', 'the node does not know this run any more: its process has ended before the run did')
+export const expiredFailure = codedFailure('node_offline', 'the node was not there for 24 hours')
 
-export function failureOf(code: keyof typeof errorCodes, message: string): Failure {
+export function codedFailure(code: ErrorCode, message: string): Failure {
   return { code, message, hint: errorCodes[code].hint }
-}
-
-export function failureOfError({ code, message, hint }: BastionError): Failure {
-  return { code, message, hint }
 }
 
 const stays = { stays: true } as const

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { type RunState, runStates, type RunOutcome } from '../../src/core/run.ts'
-import { failureOf, nextRunState, type RunStep } from '../../src/core/run-state.ts'
+import { codedFailure, nextRunState, type RunStep } from '../../src/core/run-state.ts'
 
 const now = 1000
-const unreachable = failureOf('target_unreachable', 'no answer')
+const unreachable = codedFailure('target_unreachable', 'no answer')
 const stored = {
   status: 'warning',
   artifact: {},

@@ -1,5 +1,6 @@
 import { BastionError } from '../../core/errors.ts'
-import { failureOfError, interruptedFailure } from '../../core/run-state.ts'
+import { failureOf } from '../../core/run.ts'
+import { interruptedFailure } from '../../core/run-state.ts'
 import type { KnownRun } from '../../protocol/node-messages.ts'
 import type { Credentials } from '../../protocol/run-plan.ts'
 import type { RunRecord } from '../store/run-store.ts'
@@ -45,7 +46,7 @@ async function offerAgain(services: DispatchServices, run: RunRecord): Promise<v
   } catch (error) {
     if (!(error instanceof BastionError)) throw error
     // A node that has it already finds out by itself.
-    if (run.state === 'dispatched') await refuseRun(services, run.id, failureOfError(error))
+    if (run.state === 'dispatched') await refuseRun(services, run.id, failureOf(error))
     return
   }
   services.sessions.send(run.node_id, { type: 'run.offer', plan: offer.plan, credentials })

@@ -1,5 +1,5 @@
 import { BastionError } from '../../core/errors.ts'
-import { failureOf, failureOfError } from '../../core/run-state.ts'
+import { type Failure, failureOf } from '../../core/run.ts'
 import type { RunRecord } from '../store/run-store.ts'
 import type { DispatchServices } from './dispatch-services.ts'
 import { makeOffer } from './make-offer.ts'
@@ -28,10 +28,8 @@ async function startRun(services: DispatchServices, run: RunRecord): Promise<voi
   try {
     made = await makeOffer(services, job, run)
   } catch (error) {
-    const isExpected = error instanceof BastionError
-    if (!isExpected) log.error({ run_id: run.id, err: error }, 'a run could not be prepared')
-    const failure = isExpected ? failureOfError(error) : failureOf('internal', error instanceof Error ? error.message : String(error))
-    await refuseRun(services, run.id, failure)
+    if (!(error instanceof BastionError)) log.error({ run_id: run.id, err: error }, 'a run could not be prepared')
+    await refuseRun(services, run.id, failureOf(error))
     return
   }
   const { offer, credentials } = made
@@ -47,7 +45,7 @@ async function startRun(services: DispatchServices, run: RunRecord): Promise<voi
 }
 
 /** The run will not be carried out. */
-export async function refuseRun({ changes, clock, newId }: DispatchServices, runId: string, error: ReturnType<typeof failureOf>): Promise<void> {
+export async function refuseRun({ changes, clock, newId }: DispatchServices, runId: string, error: Failure): Promise<void> {
   await changes.transaction(async (tx, announce) => {
     const work = { tx, announce, now: clock.now() }
     const run = await tx.runs.get(runId)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { BastionError } from '../../../src/core/errors.ts'
-import { failureOf } from '../../../src/core/run-state.ts'
+import { codedFailure } from '../../../src/core/run-state.ts'
 import { openDispatchCase } from '../../support/dispatch-case.ts'
 import { someEvents, storedOutcome } from '../../support/fake-node.ts'
 
@@ -169,7 +169,7 @@ test('a failure that may pass is tried again as a new run, after a minute and af
       type: 'run.finished',
       run_id: failing,
       last_seq: 0,
-      outcome: { status: 'failed', error: failureOf('target_unreachable', 'no answer') },
+      outcome: { status: 'failed', error: codedFailure('target_unreachable', 'no answer') },
     })
     expect(await hub.reaches(failing, 'failed')).toMatchObject({ error_code: 'target_unreachable', status: 'failed' })
     expect((await hub.kinds(failing)).slice(-2)).toEqual(['failed', 'retry_scheduled'])
@@ -186,7 +186,7 @@ test('a failure that may pass is tried again as a new run, after a minute and af
     type: 'run.finished',
     run_id: failing,
     last_seq: 0,
-    outcome: { status: 'failed', error: failureOf('target_unreachable', 'no answer') },
+    outcome: { status: 'failed', error: codedFailure('target_unreachable', 'no answer') },
   })
   await hub.reaches(failing, 'failed')
   expect(await hub.store.runs.unended(job.id)).toEqual([])
@@ -199,7 +199,7 @@ test('a retry that waits is brought forward by who asks for a run', async () => 
   node.hello()
   const { run_id } = await hub.dispatch.request(job.id)
   await node.next('run.offer')
-  node.send({ type: 'run.refused', run_id, error: failureOf('node_busy', 'full') })
+  node.send({ type: 'run.refused', run_id, error: codedFailure('node_busy', 'full') })
   await hub.reaches(run_id, 'failed')
   const asked = await hub.dispatch.request(job.id)
   expect(asked.result).toBe('folded')
