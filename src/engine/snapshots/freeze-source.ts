@@ -103,7 +103,11 @@ export async function freezeSource(
   return {
     summary,
     view,
-    packed: (source) => (view.copiesFiles ? { ...source, entries: () => copiedEntries(source.entries(), view, mode === 'required') } : source),
+    packed(source) {
+      if (!view.copiesFiles) return source
+      const options = { isRequired: mode === 'required', spillDirectory: run.runDirectory }
+      return { ...source, entries: () => copiedEntries(source.entries(), view, options) }
+    },
     holders: [...new Set([...taken.map(({ unit }) => unit.holder), ...leftHolders])],
     sameDevices: taken.flatMap(({ unit, snapshot }) => {
       const live = lstatSync(fsPath(unit.root), { throwIfNoEntry: false })
