@@ -5,7 +5,7 @@ import { type ConsistencyReport, hasFindings } from '../core/consistency.ts'
 import type { CoverageItem } from '../core/coverage.ts'
 import { type DataPath, type PlaceFacts, planDataPath } from '../core/data-path.ts'
 import type { IndexHeader } from '../core/entry.ts'
-import { BastionError } from '../core/errors.ts'
+import { BastionError, hasCode } from '../core/errors.ts'
 import type { FilesystemSource } from '../core/filesystem-source.ts'
 import type { Grade } from '../core/grade.ts'
 import type { Manifest } from '../core/manifest.ts'
@@ -197,7 +197,10 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
     }
   } catch (error) {
     await removePartialRun(target, prefix, emit)
-    throw signal.aborted ? canceled(signal) : ownDiskError(error, context.runDirectory)
+    if (signal.aborted) throw canceled(signal)
+    // What could not be read, or was not there any more, may have been so because the snapshot is not whole: that is the cause then.
+    if (hasCode(error, 'issues') || hasCode(error, 'source_consistency')) await frozen.check()
+    throw ownDiskError(error, context.runDirectory)
   }
 }
 

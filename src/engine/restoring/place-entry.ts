@@ -52,6 +52,8 @@ export interface EntryPlacer {
 
 const permissionBits = 0o7777
 const ownerBits = 0o6000
+/** To chown(2) this number, -1, means that the owner stays who it is; no file can belong to it. */
+const nobodyAtAll = 0xffff_ffff
 /** O_PATH of Linux (asm-generic/fcntl.h), which Node does not name. */
 const openPath = 0o10000000
 
@@ -140,6 +142,12 @@ export function createEntryPlacer(destination: Destination, options: { conflict:
     }
   }
 
+  function giveOwner(item: ExtractItem, notes: MetadataNote[], chown: (uid: number, gid: number) => void): void {
+    if (!options.owners) return
+    const isGiven = attempt('owner', notes, () => chown(item.uid, item.gid))
+    if (isGiven && (item.uid === nobodyAtAll || item.gid === nobodyAtAll)) notes.push('owner')
+  }
+
   /** The owner first: changing it takes away the bits that lend its rights. */
   function finishHandle(fd: number, item: ExtractItem): MetadataNote[] {
     const notes: MetadataNote[] = []
@@ -149,7 +157,7 @@ export function createEntryPlacer(destination: Destination, options: { conflict:
         fchmodSync(fd, mode)
         if (mode !== (item.mode & permissionBits)) notes.push('mode')
       })
-    if (options.owners) attempt('owner', notes, () => fchownSync(fd, item.uid, item.gid))
+    giveOwner(item, notes, (uid, gid) => fchownSync(fd, uid, gid))
     // Who is not root gives attributes to what may be written only; the file is still as it was made, then.
     const isReadOnly = !options.owners && (item.mode & 0o200) === 0
     if (!isReadOnly) setMode()
@@ -172,7 +180,7 @@ export function createEntryPlacer(destination: Destination, options: { conflict:
   /** For what is not opened: links, FIFOs, devices. */
   function finishPath(path: string | Buffer, item: ExtractItem): MetadataNote[] {
     const notes: MetadataNote[] = []
-    if (options.owners) attempt('owner', notes, () => lchownSync(path, item.uid, item.gid))
+    giveOwner(item, notes, (uid, gid) => lchownSync(path, uid, gid))
     if (item.kind !== 'symlink') attempt('mode', notes, () => chmodUnopened(path, item.mode & permissionBits))
     putXattrs(path, item, notes)
     attempt('mtime', notes, () => times.setByPath(path, item.mtimeNs))

@@ -324,18 +324,19 @@ describe.skipIf(why !== undefined)(`a backup through a Btrfs snapshot${why === u
     expect(existsSync('pwned') || existsSync('/pwned') || existsSync(path.join(disk.path, 'pwned'))).toBe(false)
   })
 
-  test('fails when the snapshot is taken away while it is read', async () => {
+  test.for([{}, { consistency_policy: 'fail' }] as const)('fails when the snapshot is taken away while it is read, and says so: %j', async (spec) => {
     const source = await subvolume()
     for (let i = 0; i < 300; i++) writeFileSync(path.join(source, `f${i}`), String(i))
     const target = createMemoryTarget()
+    let snapshotPath = ''
     const run = freeze(source, {
       target,
+      spec,
       onEvent: ({ kind, fields }) => {
         if (kind === 'packaging') spawnSync('btrfs', ['subvolume', 'delete', snapshotPath])
         if (kind === 'snapshot_ready') snapshotPath = String(fields['snapshot_path'])
       },
     })
-    let snapshotPath = ''
     await expect(run).rejects.toSatisfy((error) => hasCode(error, 'snapshot_unavailable') && error.message.includes('not there any more'))
     expect([...(await objectsOf(target, 'test-job')).keys()]).toEqual([])
     expectNothingLeft(source)
