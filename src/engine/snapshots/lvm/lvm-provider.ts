@@ -48,7 +48,12 @@ export function createLvmProvider(host: SnapshotHost): SnapshotProvider {
       const type = await deviceType(device, runner)
       if (isRefusal(type)) return type
       if (type === 'crypt') return { reason: `${device} is encrypted above LVM, and a snapshot of it would have to be unlocked a second time` }
-      if (type !== 'lvm') return { reason: `${pathText(path).text} is on ${mount.fsType} on ${device}, which is no logical volume` }
+      if (type !== 'lvm') {
+        return {
+          reason: `${pathText(path).text} is on ${mount.fsType} on ${device}, which is no logical volume`,
+          hint: `${mount.fsType === 'xfs' ? 'Freeze it file by file with --snapshot-provider reflink, or keep' : 'Keep'} it on a logical volume, on Btrfs or on ZFS.`,
+        }
+      }
       if (!host.isAdministrator) return { reason: 'LVM snapshots can be made by root only', hint: 'Run as root.' }
       const volume = await readVolume(device, runner)
       if (volume === 'absent') return { reason: `LVM does not know ${device}` }
