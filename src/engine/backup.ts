@@ -5,7 +5,7 @@ import { type ConsistencyReport, hasFindings } from '../core/consistency.ts'
 import type { CoverageItem } from '../core/coverage.ts'
 import { type DataPath, type PlaceFacts, planDataPath } from '../core/data-path.ts'
 import type { IndexHeader } from '../core/entry.ts'
-import { BastionError, hasCode } from '../core/errors.ts'
+import { BastionError } from '../core/errors.ts'
 import type { FilesystemSource } from '../core/filesystem-source.ts'
 import type { Grade } from '../core/grade.ts'
 import type { Manifest } from '../core/manifest.ts'
@@ -198,8 +198,7 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
   } catch (error) {
     await removePartialRun(target, prefix, emit)
     if (signal.aborted) throw canceled(signal)
-    // What could not be read, or was not there any more, may have been so because the snapshot is not whole: that is the cause then.
-    if (hasCode(error, 'issues') || hasCode(error, 'source_consistency')) await frozen.check()
+    if (mayComeFromSource(error)) await frozen.check()
     throw ownDiskError(error, context.runDirectory)
   }
 }
@@ -251,6 +250,11 @@ function withoutReason({ reason: _reason, units: _units, ...rest }: SnapshotSumm
 
 function canceled(signal: AbortSignal): BastionError {
   return signal.reason instanceof BastionError ? signal.reason : new BastionError('canceled', 'the backup was canceled', { cause: signal.reason })
+}
+
+/** What could not be read, was not there any more or was another thing may have been so because a snapshot is not whole any more: that is the cause then. */
+function mayComeFromSource(error: unknown): boolean {
+  return !(error instanceof BastionError) || error.code === 'issues' || error.code === 'source_consistency' || error.code === 'internal'
 }
 
 /** Sources and targets tell their own failures; what else a file call failed at is the run directory, where the entries index is spilled. */

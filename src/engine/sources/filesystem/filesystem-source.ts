@@ -115,7 +115,11 @@ function unitName(mount: Mount | undefined): string {
 
 /** A subvolume that was itself made as a snapshot shows what was nested in its origin the same way, live too: as an empty directory. */
 function isSameLive(live: BytePath, ino: number): boolean {
-  return lstatSync(fsPath(live), { throwIfNoEntry: false })?.ino === ino
+  try {
+    return lstatSync(fsPath(live)).ino === ino
+  } catch {
+    return false
+  }
 }
 
 function isReadable(directory: BytePath): boolean {
