@@ -47,7 +47,7 @@ export async function prove(report: ProofReport, scale: Scale): Promise<void> {
     'A source of two subvolumes. The backup is killed with `kill -9`; then the next backup starts. Decoys: snapshots of the same subvolumes by somebody else, in our own holder and beside it, one of them ' +
       'made after each kill under the name of the snapshot that was left and one character more. They are compared by UUID.',
   )
-  report.table(['killed', 'rounds', 'snapshots that were left by them'], rows)
+  report.table(['killed', 'rounds', 'snapshots there right after it had died'], rows)
   report.check(
     'each kill left its lease; the next start removed every snapshot of it and the lease, touched no decoy, and made a whole frozen backup',
     wrong.length === 0,
