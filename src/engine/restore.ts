@@ -1,4 +1,4 @@
-import { closeSync, constants, mkdirSync, openSync } from 'node:fs'
+import { closeSync, constants, mkdirSync, opendirSync, openSync } from 'node:fs'
 import { BastionError } from '../core/errors.ts'
 import type { Progress } from '../core/run-event.ts'
 import type { Clock } from '../core/clock.ts'
@@ -56,7 +56,8 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
   const index = await artifact.index()
   using root = openRoot(request.destination)
   using destination = createDestination(root.fd)
-  const placer = createEntryPlacer(destination, { conflict, owners })
+  const placing = { conflict, owners, fresh: root.fresh }
+  const placer = createEntryPlacer(destination, placing)
   const links = createLinkPlan()
   const startedMs = clock.now()
   let toldMs = startedMs
@@ -81,7 +82,7 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
       stored_bytes: 0,
     })
   }
-  const threads = { rootFd: root.fd, conflict, owners }
+  const threads = { rootFd: root.fd, ...placing }
   await using extractor = await openExtractor(artifact, { damaged: request.damaged, restore: { threads, placer }, signal, onOutcome: count })
   const content = createLinkContent(index, extractor)
 
@@ -144,11 +145,12 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
   }
 }
 
-function openRoot(path: string): { fd: number } & Disposable {
+function openRoot(path: string): { fd: number; fresh: boolean } & Disposable {
   try {
     mkdirSync(path, { recursive: true })
     const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY)
-    return { fd, [Symbol.dispose]: () => closeSync(fd) }
+    using entries = opendirSync(path)
+    return { fd, fresh: entries.readSync() === null, [Symbol.dispose]: () => closeSync(fd) }
   } catch (error) {
     throw new BastionError('restore_failed', `the destination ${path} cannot be used: ${(error as Error).message}`, { cause: error })
   }

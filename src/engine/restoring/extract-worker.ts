@@ -14,8 +14,8 @@ import { failureOutcome } from './failure-outcome.ts'
 import { createEntryPlacer } from './place-entry.ts'
 
 /** A thread that decompresses frames and checks or restores the entries in them. */
-const { rootFd, conflict, owners } = workerData as ExtractThreadData
-const placer = rootFd < 0 ? null : createEntryPlacer(createDestination(rootFd), { conflict, owners })
+const { rootFd, ...options } = workerData as ExtractThreadData
+const placer = rootFd < 0 ? null : createEntryPlacer(createDestination(rootFd), options)
 const hasher = new Blake3Hasher()
 
 answerTasks<ExtractTask, ExtractAnswer>((task) => {
