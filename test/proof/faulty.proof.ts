@@ -96,9 +96,15 @@ export async function prove(report: ProofReport, scale: Scale): Promise<void> {
     ['ended with', 'runs'],
     [...codes.entries()].toSorted(([, a], [, b]) => b - a),
   )
-  report.line('A run that failed at its marker and could not take it back, because its removal failed too, leaves a whole artifact; no other failed run leaves a marker.')
+  report.line(
+    'A run that failed at its marker and could not take it back, because its removal failed too, leaves a whole artifact; no other failed run leaves a marker.',
+  )
   const all = [...tally.values()].reduce((sum, row) => sum + row.reduce((a, b) => a + b), 0)
-  report.check('each run is whole and correct, or failed without a marker and told cause and next step', wrong.length === 0, wrong.join('; ') || `${all} runs`)
+  report.check(
+    'each run is whole and correct, or failed without a marker and told cause and next step',
+    wrong.length === 0,
+    wrong.join('; ') || `${all} runs`,
+  )
   const count = (ending: Ending) => [...tally.values()].reduce((sum, row) => sum + row[endings.indexOf(ending)]!, 0)
   report.check('both ends were met', count('whole') > 0 && count('failed') > 0, `${count('whole')} whole, ${count('failed')} failed`)
 }
@@ -134,7 +140,8 @@ async function runOne(options: { inner: Target; plan: FaultPlan; way: Way; retri
     const problem = await problemOf(inner, run.ref, options, keys?.identity)
     return problem === null ? { ending: 'whole', code: 'success' } : { ending: 'wrong', code: 'success', wrong: problem }
   } catch (error) {
-    if (!(error instanceof BastionError)) return { ending: 'wrong', code: 'bug', wrong: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+    if (!(error instanceof BastionError))
+      return { ending: 'wrong', code: 'bug', wrong: error instanceof Error ? (error.stack ?? error.message) : String(error) }
     const { code } = error
     if (code === 'internal' || error.message === '' || error.hint === '' || error.hint === errorCodes.internal.hint) {
       return { ending: 'wrong', code, wrong: `${code} "${error.message}" does not say what to do: "${error.hint}"` }

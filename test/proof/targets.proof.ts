@@ -8,13 +8,7 @@ import { artifactOf, bastion, jsonLines, startBastion } from '../support/bastion
 import type { ProofReport } from '../support/proof-report.ts'
 import { writeManyFiles, writeSampleFile } from '../support/sample-files.ts'
 import type { Scale } from '../support/scale.ts'
-import {
-  type Appearances,
-  appearancesInApache,
-  appearancesInRadosgw,
-  appearancesInSftpServer,
-  appearancesOf,
-} from '../support/servers/access-log.ts'
+import { type Appearances, appearancesInApache, appearancesInRadosgw, appearancesInSftpServer, appearancesOf } from '../support/servers/access-log.ts'
 import { apacheWebdav } from '../support/servers/apache-webdav.ts'
 import { startOpenssh, whyNoOpenssh } from '../support/servers/openssh-server.ts'
 import { newBucket, radosgw, whyNoRadosgw } from '../support/servers/radosgw.ts'
@@ -114,7 +108,11 @@ export async function prove(report: ProofReport, scale: Scale): Promise<void> {
   report.check('the free space shrinks by at most 64 MiB', most(4) * 1024 <= roomLimitBytes, `at most ${most(4)} KiB`)
   report.check('the peak stays below 400 MiB', most(5) * mebibyte < memoryLimitBytes, `at most ${most(5)} MiB`)
   const inOrder = each(6, order)
-  report.check("by the server's own log the payload appears before all that tells of it, and the marker last", inOrder.length === 0, inOrder.join('; ') || order)
+  report.check(
+    "by the server's own log the payload appears before all that tells of it, and the marker last",
+    inOrder.length === 0,
+    inOrder.join('; ') || order,
+  )
   const whole = each(7, 'whole')
   report.check('each artifact verifies in full', whole.length === 0, whole.join('; ') || `${rows.length} artifacts`)
 }
@@ -134,7 +132,21 @@ const order = 'run.json, payload, index, manifest, RESTORE.md, complete.json'
 async function measure(place: Place, format: Format, source: string, room: string): Promise<(string | number)[]> {
   const env = { ...place.env, HOME: room, TMPDIR: room, XDG_CACHE_HOME: room }
   const running = startBastion(
-    ['backup', source, '--to', place.target, '--format', format, '--snapshot', 'off', '--job-id', 'targets', '--data-dir', path.join(room, 'data'), '--json'],
+    [
+      'backup',
+      source,
+      '--to',
+      place.target,
+      '--format',
+      format,
+      '--snapshot',
+      'off',
+      '--job-id',
+      'targets',
+      '--data-dir',
+      path.join(room, 'data'),
+      '--json',
+    ],
     { cwd: room, env, under: readOnlyBut },
   )
   const freeBefore = freeBytesOf(room)

@@ -21,7 +21,10 @@ const codes: readonly ErrorCode[] = [
   'target_rejected',
 ]
 const passing = codes.slice(0, 3)
-const parts: Readonly<Record<Format, readonly string[]>> = { archive_v1: ['payload.part'], raw_tree_v1: [`${objectNames.tree}/`, `${objectNames.odd}/`] }
+const parts: Readonly<Record<Format, readonly string[]>> = {
+  archive_v1: ['payload.part'],
+  raw_tree_v1: [`${objectNames.tree}/`, `${objectNames.odd}/`],
+}
 const others: readonly string[] = [
   'bastion-target.json',
   objectNames.run,

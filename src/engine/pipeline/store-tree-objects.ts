@@ -1,7 +1,8 @@
 import { setTimeout as after } from 'node:timers/promises'
 import type { Entry } from '../../core/entry.ts'
 import { BastionError } from '../../core/errors.ts'
-import { type BytePath, fromPathText, pathText } from '../../lib/byte-path.ts'
+import { type BytePath, fromPathText, pathText, toBytePath } from '../../lib/byte-path.ts'
+import { createNameSet, type NameSet } from '../../lib/name-set.ts'
 import { entryLine } from '../formats/entry-line.ts'
 import { ownName } from '../formats/raw-tree-v1/object-name.ts'
 import { requireStored } from '../store-object.ts'
@@ -21,6 +22,8 @@ export interface TreeObjects {
   storeBatch(items: readonly TreeItem[], answer: Extract<TreeAnswer, { kind: 'entries' }>): Promise<void>
   /** A file that is too large to be read whole: streamed, hashed on the way. */
   storeLarge(item: TreeItem): Promise<{ packed: TreePacked; line: Uint8Array }>
+  /** Keys, as bytes, of hard links that were made for real. */
+  readonly links: NameSet
   /** Resolves when nothing is being put any more, whatever became of it. Nothing is begun after it was called. */
   abort(error: unknown): Promise<void>
 }
@@ -43,6 +46,7 @@ export function createTreeObjects(options: {
   const aborting = new AbortController()
   const signal = AbortSignal.any([options.signal, aborting.signal])
   const underWay = new Set<Promise<unknown>>()
+  const links = createNameSet()
   let places = concurrentPuts
   const waiting: (() => void)[] = []
 
@@ -87,12 +91,16 @@ export function createTreeObjects(options: {
     if (line.kind !== 'hardlink') return false
     const existing = fromPathText(line.target!, line.target_b64)
     if (item.supersedes === true) await target.remove(key)
-    return tree!.link(key, keyOf(existing, options.elsewhere.get(existing)))
+    const isMade = await tree!.link(key, keyOf(existing, options.elsewhere.get(existing)))
+    if (isMade) links.add(toBytePath(key))
+    return isMade
   }
 
   return {
+    links,
+
     async storeBatch(items, { items: packedItems, lines, contents }) {
-      const links: (() => Promise<void>)[] = []
+      const afterwards: (() => Promise<void>)[] = []
       const begun: Promise<void>[] = []
       let lineAt = 0
       for (const [i, packed] of packedItems.entries()) {
@@ -113,12 +121,12 @@ export function createTreeObjects(options: {
               if (!(await make(item, parseOpenLine(line)))) packed.object = null
             })
           // The file they are names of may be in this batch.
-          if (packed.kind === 'hardlink') links.push(work)
+          if (packed.kind === 'hardlink') afterwards.push(work)
           else begun.push(work())
         }
       }
       await allOf(begun)
-      await allOf(links.map((work) => work()))
+      await allOf(afterwards.map((work) => work()))
     },
 
     storeLarge(item) {

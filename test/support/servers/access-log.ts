@@ -6,8 +6,7 @@ import { isTemporaryName } from '../../../src/engine/targets/temporary-name.ts'
 export type Appearances = (log: string) => string[]
 
 /** As `apacheWebdav` has it written: method, status, path, destination. */
-export const appearancesInApache: Appearances = (log) =>
-  pathsOf(log, /^(?:PUT 2\d\d (\S+) |MOVE 2\d\d \S+ http:\/\/[^/]+(\S+)$)/)
+export const appearancesInApache: Appearances = (log) => pathsOf(log, /^(?:PUT 2\d\d (\S+) |MOVE 2\d\d \S+ http:\/\/[^/]+(\S+)$)/)
 
 /** Of the gateway's own frontend: an object is there when a PUT of the whole, or the POST that ends an upload in pieces, is done. */
 export const appearancesInRadosgw: Appearances = (log) =>
