@@ -96,8 +96,8 @@ export function createTreeObjects(options: {
     sizeBytes: number,
     onChunkDone?: (chunk: Uint8Array) => void,
   ): Promise<void> {
-    const options = { sizeBytes, inPlace: item.supersedes !== true, signal, ...(onChunkDone && { onChunkDone }) }
-    requireStored(target, key, await target.put(key, body, options), sizeBytes)
+    const putOptions = { sizeBytes, inPlace: item.supersedes !== true, signal, ...(onChunkDone && { onChunkDone }) }
+    requireStored(target, key, await target.put(key, body, putOptions), sizeBytes)
   }
 
   /** What an index line says goes for the thing itself too. */
