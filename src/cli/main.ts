@@ -1,7 +1,8 @@
 import { CommanderError } from 'commander'
 import pc from 'picocolors'
-import { setFlagsFromString } from 'node:v8'
 import { BastionError } from '../core/errors.ts'
+import { mebibyte } from '../core/pipeline-spec.ts'
+import { limitYoungGeneration } from '../lib/young-generation.ts'
 import { callerDirectory, type CliContext } from './cli-context.ts'
 import type { RunCommand } from './commands/command.ts'
 import { lookCommandNames } from './commands/look-commands.ts'
@@ -10,13 +11,7 @@ import { exitCodeOf, exitCodes } from './exit-code.ts'
 import { createProgram } from './program.ts'
 import { createStandardOutput } from './standard-output.ts'
 
-// The heap stays small and what the threads send lives briefly; but their buffers, megabytes that are freed by hand, make the collector begin to look through
-// everything again and again. Collecting at once when it must be takes 10 ms here; doing it bit by bit beside the work took 6 % of the processor. A Hub has a larger
-// heap and people who wait: it collects bit by bit.
-if (!['hub', undefined].includes(process.argv[2])) {
-  setFlagsFromString('--max-semi-space-size=8')
-  setFlagsFromString('--no-incremental-marking')
-}
+limitYoungGeneration(16 * mebibyte)
 
 const stop = new AbortController()
 

@@ -83,7 +83,7 @@ function decideTree(path: DataPathKind, place: PlaceFacts): Decision[] {
   return [
     how,
     place.realTree
-      ? { what: 'directories and links', choice: 'made for real', why: `${place.label} can hold them` }
+      ? { what: 'directories and links', choice: 'made for real', why: `${place.label} can hold them; a link that it refuses is in the index only` }
       : { what: 'directories and links', choice: 'in the index only', why: `${place.label} keeps objects and nothing else` },
     decideNames(path, place),
   ]

@@ -200,7 +200,9 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
     }
   } catch (error) {
     await removePartialRun(target, prefix, emit)
-    throw signal.aborted ? canceled(signal) : ownDiskError(error, context.runDirectory)
+    if (signal.aborted) throw canceled(signal)
+    if (mayComeFromSource(error)) await frozen.check()
+    throw ownDiskError(error, context.runDirectory)
   }
 }
 
@@ -251,6 +253,11 @@ function withoutReason({ reason: _reason, units: _units, ...rest }: SnapshotSumm
 
 function canceled(signal: AbortSignal): BastionError {
   return signal.reason instanceof BastionError ? signal.reason : new BastionError('canceled', 'the backup was canceled', { cause: signal.reason })
+}
+
+/** What could not be read, was not there any more or was another thing may have been so because a snapshot is not whole any more: that is the cause then. */
+function mayComeFromSource(error: unknown): boolean {
+  return !(error instanceof BastionError) || error.code === 'issues' || error.code === 'source_consistency' || error.code === 'internal'
 }
 
 /** Sources and targets tell their own failures; what else a file call failed at is the run directory, where the entries index is spilled. */

@@ -13,10 +13,15 @@ export async function confirmStored(target: Target, prefix: string, expected: Re
     const key = `${prefix}/${name}`
     // Not every place tells sizes in its listings, or lists what it has just stored.
     const stored = listed.get(key) ?? (await target.stat(key))?.sizeBytes
-    if (stored === bytes) continue
-    const what = stored === undefined ? 'is not there' : `has ${stored} bytes instead of ${bytes}`
-    throw new BastionError('target_rejected', `${target.label} said that it stored ${name}, but it ${what}`, {
-      hint: 'The place loses what it is given: look at its disks and its logs. "bastion target check" tries all that is asked of it.',
-    })
+    requireSize(target, name, bytes, stored)
   }
+}
+
+/** @param storedBytes absent where nothing is. @throws target_rejected unless they are those that were due */
+export function requireSize(target: Target, name: string, dueBytes: number, storedBytes: number | undefined): void {
+  if (storedBytes === dueBytes) return
+  const what = storedBytes === undefined ? 'is not there' : `has ${storedBytes} bytes instead of ${dueBytes}`
+  throw new BastionError('target_rejected', `${target.label} said that it stored ${name}, but it ${what}`, {
+    hint: 'The place loses what it is given: look at its disks and its logs. "bastion target check" tries all that is asked of it.',
+  })
 }

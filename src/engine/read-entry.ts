@@ -19,17 +19,18 @@ export async function findFile(artifact: Artifact, path: BytePath): Promise<Inde
 
 /**
  * Gives the content of one file to `take`, reading only the frames, or the object, that hold it.
+ * @param options.damaged whether what is whole of a damaged payload will do
  * @throws entry_not_found · artifact_damaged, when size or hash turn out wrong at the end
  */
 export async function readEntry(
   artifact: Artifact,
   path: BytePath,
-  options: { signal: AbortSignal; take: (bytes: Uint8Array) => Promise<void> | void },
+  options: { signal: AbortSignal; damaged?: boolean; take: (bytes: Uint8Array) => Promise<void> | void },
 ): Promise<void> {
   const file = await findFile(artifact, path)
   if (artifact.manifest.pipeline.format === 'raw_tree_v1') return streamObject(artifact, file, options)
   if (file.at === undefined) throw new BastionError('artifact_damaged', `/${pathText(path).text} has no place in the payload`)
-  const payload = await artifact.payload()
+  const payload = await (options.damaged === true ? artifact.salvagedPayload() : artifact.payload())
   let sparse: ReturnType<typeof filled> | null = null
   await streamFile(payload, extractItemOf(file), frameAt(payload, file.at[0]), {
     signal: options.signal,

@@ -1,4 +1,4 @@
-import { closeSync, constants, mkdirSync, openSync } from 'node:fs'
+import { closeSync, constants, mkdirSync, opendirSync, openSync } from 'node:fs'
 import { BastionError } from '../core/errors.ts'
 import type { Progress } from '../core/run-event.ts'
 import type { Clock } from '../core/clock.ts'
@@ -6,12 +6,13 @@ import { type BytePath, pathText } from '../lib/byte-path.ts'
 import type { Artifact } from './open-artifact.ts'
 import { createDestination, type Destination } from './restoring/destination.ts'
 import { extractItemOf } from './restoring/extract-item.ts'
-import type { ConflictPolicy, ExtractItem, ExtractOutcome, MetadataNote } from './restoring/extract-protocol.ts'
+import type { ConflictPolicy, ExtractItem, ExtractOutcome } from './restoring/extract-protocol.ts'
 import { failureOutcome } from './restoring/failure-outcome.ts'
 import { createLinkContent } from './restoring/link-content.ts'
 import { createLinkPlan } from './restoring/link-plan.ts'
 import { openExtractor } from './restoring/open-extractor.ts'
 import { createEntryPlacer, type EntryPlacer } from './restoring/place-entry.ts'
+import { countOutcome, createRestoreProgress, emptyReport, type RestoreReport } from './restoring/restore-report.ts'
 import type { Selection } from './selection.ts'
 
 export interface RestoreRequest {
@@ -27,61 +28,31 @@ export interface RestoreRequest {
   onProgress: (progress: Progress) => void
 }
 
-/** What became of a restore. `sample` lists hold at most 50 lines. */
-export interface RestoreReport {
-  restored: { files: number; dirs: number; links: number; others: number; bytes: number }
-  skipped: number
-  renamed: number
-  /** sockets: they exist only while their program runs */
-  not_restorable: number
-  conflicts: { total: number; sample: string[] }
-  failed: { total: number; sample: string[] }
-  damaged: { total: number; sample: string[] }
-  /** entries whose content is back but not all of their metadata */
-  metadata: Record<MetadataNote, number> & { owners_restored: boolean }
-}
-
-const maxSamples = 50
-const progressIntervalMs = 1000
-
 /**
  * Restores entries below a directory. Forward through the index: directories are made, content is extracted in threads and appears whole, hashes checked while writing. Then
  * backward: hard links, and the metadata of directories, deepest first. Memory does not grow with the number of entries.
  * @throws restore_conflict under the policy `fail` · artifact_damaged unless `damaged` · restore_failed when the destination cannot be written · canceled
  */
 export async function restore(request: RestoreRequest): Promise<RestoreReport> {
-  const { artifact, selection, conflict, signal, clock } = request
+  const { artifact, selection, conflict, signal } = request
   const owners = process.getuid?.() === 0
   const report = emptyReport(owners)
   const index = await artifact.index()
   using root = openRoot(request.destination)
   using destination = createDestination(root.fd)
-  const placer = createEntryPlacer(destination, { conflict, owners })
+  const placing = { conflict, owners, fresh: root.fresh }
+  const placer = createEntryPlacer(destination, placing)
   const links = createLinkPlan()
-  const startedMs = clock.now()
-  let toldMs = startedMs
+  const tell = createRestoreProgress(request, report)
 
   function count(item: ExtractItem, outcome: ExtractOutcome): void {
     links.onOutcome(item, outcome)
     countOutcome(report, item, outcome)
     if (outcome.kind === 'damaged' && !request.damaged) throw new BastionError('artifact_damaged', outcome.message)
     if (outcome.kind === 'conflict' && conflict === 'fail') throw new BastionError('restore_conflict', outcome.message)
-    const now = clock.now()
-    if (now - toldMs < progressIntervalMs) return
-    toldMs = now
-    const { files, dirs, bytes } = report.restored
-    const totals = artifact.manifest.totals
-    const rate = bytes / Math.max(0.001, (now - startedMs) / 1000)
-    request.onProgress({
-      stage: 'restoring',
-      done: { files, dirs, bytes },
-      ...(selection.all ? { total: { files: totals.files, dirs: totals.dirs, bytes: totals.source_bytes } } : {}),
-      rate_bps: Math.round(rate),
-      eta_s: selection.all && rate > 0 ? Math.round((totals.source_bytes - bytes) / rate) : null,
-      stored_bytes: 0,
-    })
+    tell()
   }
-  const threads = { rootFd: root.fd, conflict, owners }
+  const threads = { rootFd: root.fd, ...placing }
   await using extractor = await openExtractor(artifact, { damaged: request.damaged, restore: { threads, placer }, signal, onOutcome: count })
   const content = createLinkContent(index, extractor)
 
@@ -144,11 +115,12 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
   }
 }
 
-function openRoot(path: string): { fd: number } & Disposable {
+function openRoot(path: string): { fd: number; fresh: boolean } & Disposable {
   try {
     mkdirSync(path, { recursive: true })
     const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY)
-    return { fd, [Symbol.dispose]: () => closeSync(fd) }
+    using entries = opendirSync(path)
+    return { fd, fresh: entries.readSync() === null, [Symbol.dispose]: () => closeSync(fd) }
   } catch (error) {
     throw new BastionError('restore_failed', `the destination ${path} cannot be used: ${(error as Error).message}`, { cause: error })
   }
@@ -188,53 +160,4 @@ function finishDirectory(report: RestoreReport, placer: EntryPlacer, item: Extra
     return { kind: 'done', bytes: 0 }
   })
   countOutcome(report, item, outcome.kind === 'done' ? { kind: 'done', bytes: 0, notes } : outcome)
-}
-
-function countOutcome(report: RestoreReport, item: ExtractItem, outcome: ExtractOutcome): void {
-  switch (outcome.kind) {
-    case 'done':
-    case 'renamed': {
-      if (item.kind === 'file') report.restored.files += 1
-      else if (item.kind === 'dir') report.restored.dirs += 1
-      else if (item.kind === 'symlink' || item.kind === 'hardlink') report.restored.links += 1
-      else report.restored.others += 1
-      report.restored.bytes += outcome.bytes
-      if (outcome.kind === 'renamed') report.renamed += 1
-      for (const what of outcome.notes ?? []) report.metadata[what] += 1
-      break
-    }
-    case 'skipped':
-      report.skipped += 1
-      break
-    case 'conflict':
-      note(report.conflicts, outcome.message)
-      break
-    case 'failed':
-      note(report.failed, outcome.message)
-      break
-    case 'damaged':
-      note(report.damaged, outcome.message)
-      break
-    case 'spans':
-      throw new Error('an entry that spans frames was not streamed')
-  }
-}
-
-function note(list: { total: number; sample: string[] }, message: string): void {
-  list.total += 1
-  if (list.sample.length < maxSamples) list.sample.push(message)
-}
-
-function emptyReport(owners: boolean): RestoreReport {
-  const none = () => ({ total: 0, sample: [] })
-  return {
-    restored: { files: 0, dirs: 0, links: 0, others: 0, bytes: 0 },
-    skipped: 0,
-    renamed: 0,
-    not_restorable: 0,
-    conflicts: none(),
-    failed: none(),
-    damaged: none(),
-    metadata: { owner: 0, mode: 0, mtime: 0, xattrs: 0, owners_restored: owners },
-  }
 }

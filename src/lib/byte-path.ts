@@ -6,6 +6,11 @@ export type BytePath = string
 
 const ascii = /^[\x00-\x7f]*$/ // oxlint-disable-line no-control-regex
 
+/** Whether the bytes are the same in every text encoding that matters. */
+export function isAscii(path: BytePath): boolean {
+  return ascii.test(path)
+}
+
 /** The bytes of `text` in UTF-8. */
 export function toBytePath(text: string): BytePath {
   return ascii.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1')

@@ -53,7 +53,15 @@ export function compressFrame(input: Uint8Array, level: number): Uint8Array {
   if (input.length > windowMaxBytes) params[constants.ZSTD_c_windowLog] = windowLogMax
   // Room for the whole output makes it one call of the library: less work and a better ratio than in pieces.
   // Never with nbWorkers: Node then truncates the output and says nothing.
-  return zstdCompressSync(input, { chunkSize: outputBytes(compressedBound(input.length)), pledgedSrcSize: input.length, params })
+  return tight(zstdCompressSync(input, { chunkSize: outputBytes(compressedBound(input.length)), pledgedSrcSize: input.length, params }))
+}
+
+/** The same bytes in a buffer that is not much larger than they are: frames wait in line, and what they wait in counts as memory. */
+function tight(bytes: Buffer<ArrayBuffer>): Uint8Array {
+  if (bytes.length > bytes.buffer.byteLength / 4) return bytes
+  const copied = new Uint8Array(bytes)
+  bytes.buffer.transfer(0)
+  return copied
 }
 
 /**

@@ -5,8 +5,10 @@ import { snapshotProviderKinds } from '../../src/protocol/snapshot-descriptions.
 import { errorCodeOf, jsonLines } from '../support/bastion-process.ts'
 import { type CliFolder, cliFolder } from '../support/cli-folder.ts'
 import { btrfs, type LoopFilesystem, loopFilesystem, whyNoLoop } from '../support/loop-filesystem.ts'
+import { pathsOf, readTrace, whyNoStrace } from '../support/strace.ts'
 
 const why = await whyNoLoop('btrfs')
+const whyNoTrace = await whyNoStrace()
 
 describe.skipIf(why !== undefined)(`source snapshots on the command line${why === undefined ? '' : `: ${why}`}`, () => {
   let folder: CliFolder
@@ -54,6 +56,22 @@ describe.skipIf(why !== undefined)(`source snapshots on the command line${why ==
       const env = { BASTION_SNAPSHOT_PROVIDERS: 'zfs,lvm' }
       const end = await folder.run(['backup', source, '--to', 'backups', '--snapshot', 'required', '--snapshot-root', '/', '--json'], { env })
       expect(jsonLines(end.stdout).at(-1)).toMatchObject({ code: 'snapshot_unavailable', message: expect.stringContaining('btrfs is not enabled') })
+    })
+
+    test.skipIf(whyNoTrace !== undefined)('of a source named like a command starts no program but btrfs, and above all no shell', async () => {
+      const odd = path.join(disk.path, `$(touch pwned);'"\n`)
+      await btrfs('subvolume', 'create', odd)
+      writeFileSync(path.join(odd, 'file'), 'odd')
+      const trace = folder.at('trace')
+      const end = await folder.run(
+        ['backup', odd, '--to', 'backups', '--job-id', 'odd', '--json', '--snapshot', 'required', '--snapshot-root', disk.path],
+        { under: ['strace', '-f', '-o', trace, '-e', 'trace=execve'] },
+      )
+      expect(jsonLines(end.stdout).at(-1), end.stderr).toMatchObject({ kind: 'result', status: 'success', grade: 'atomic_volume' })
+      const started = readTrace(trace).flatMap((call) => (call.succeeded ? path.basename(pathsOf(call)[0] ?? '') : []))
+      expect([...new Set(started)]).toEqual([path.basename(process.execPath), 'btrfs'])
+      expect(started.length).toBe(3) // to make it and to remove it
+      expect(existsSync(folder.at('pwned')) || existsSync('/pwned') || existsSync(path.join(disk.path, 'pwned'))).toBe(false)
     })
   })
 

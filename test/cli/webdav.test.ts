@@ -42,6 +42,21 @@ describe.each(webdavKinds)('a target on $name', (kind) => {
     expect((await filesBelow(server.folder)).filter((file) => file.endsWith('.tmp'))).toEqual([])
   })
 
+  test('is restored to from a backup elsewhere, and told what it cannot hold', async ({ skip }) => {
+    if (server === undefined) return skip(kind.whyNot)
+    folder.tree('linked').file('b.txt', 'hello again').symlink('link', 'b.txt').finish()
+    const artifact = await folder.backup(['linked'], { target: 'local', job: kind.name.toLowerCase() })
+    const to = ['--to', `webdav+${server.url}/restored`]
+    const end = await folder.run(['restore', artifact, ...to], { env })
+    expect(end.code).toBe(3)
+    expect(end.stderr).toContain('1 files, 0 directories, 0 links restored; 11 B\n')
+    expect(end.stderr).toContain('1 symbolic links are not restored: the place keeps none\n')
+    expect(readFileSync(path.join(server.folder, 'restored', folder.path, 'linked', 'b.txt'), 'utf8')).toBe('hello again')
+    expect(errorCodeOf(await folder.run(['restore', artifact, ...to, '--json'], { env }))).toBe('restore_conflict')
+    expect(jsonOf(await folder.run(['restore', artifact, ...to, '--conflict', 'skip', '--json'], { env }))).toMatchObject({ skipped: 1 })
+    expect((await folder.run(['restore', artifact, '--to', 'webdav+http://'], { env })).code).toBe(2)
+  })
+
   test('is known again, and refused when it has become another one', async ({ skip }) => {
     if (server === undefined) return skip(kind.whyNot)
     const args = ['backup', 'src', '--to', `webdav+${server.url}/known`, '--job-id', 'docs', '--snapshot', 'off', '--json']

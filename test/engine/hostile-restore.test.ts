@@ -4,10 +4,11 @@ import path from 'node:path'
 import { setTimeout as passed } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { BastionError } from '../../src/core/errors.ts'
-import type { RestoreReport } from '../../src/engine/restore.ts'
+import type { RestoreReport } from '../../src/engine/restoring/restore-report.ts'
 import type { ConflictPolicy } from '../../src/engine/restoring/extract-protocol.ts'
 import { readEntry } from '../../src/engine/read-entry.ts'
 import { sampleBytes } from '../support/age-samples.ts'
+import { isRoot } from '../support/as-user.ts'
 import { openRun, restoreRun, type StoredRun, verifyRun } from '../support/engine.ts'
 import { anArtifact, type ForgedArtifact, type ForgedEntry, forgeObjects, storeForged } from '../support/fuzz/forge-artifact.ts'
 import { type TrappedDestination, trappedDestination } from '../support/fuzz/outside-tree.ts'
@@ -226,6 +227,33 @@ test('a name is selected by its bytes, whatever else is said of it', async () =>
     using place = trapped(true)
     expect(await restoreRun(run, place.destination, { only: [only] })).toMatchObject({ restored: { files } })
   }
+})
+
+test.skipIf(!isRoot)('an owner no file can have is told as not restored: to the system it means to leave the owner as it is', async () => {
+  const nobodyAtAll = 0xffff_ffff
+  const run = await forged([
+    { path: 'dir', kind: 'dir', line: { uid: nobodyAtAll } },
+    file('file', { line: { uid: nobodyAtAll, gid: 7, mode: 0o104755 } }),
+    file('group', { line: { uid: 7, gid: nobodyAtAll } }),
+    { ...symlink('link', 'file'), line: { uid: nobodyAtAll } },
+    file('owned', { line: { uid: 7, gid: 7 } }),
+  ])
+  const destination = path.join(work.path, String(++count))
+  const report = await restoreRun(run, destination)
+  expect(report.metadata).toMatchObject({ owner: 4, mode: 1, owners_restored: true })
+  const ownersOf = (name: string) => {
+    const { uid, gid } = lstatSync(path.join(destination, name))
+    return [uid, gid]
+  }
+  expect(['dir', 'file', 'group', 'link', 'owned'].map(ownersOf)).toEqual([
+    [0, 0],
+    [0, 7],
+    [7, 0],
+    [0, 0],
+    [7, 7],
+  ])
+  // Lent to whoever owns it now the bit would be lent wrongly.
+  expect(lstatSync(path.join(destination, 'file')).mode & 0o7777).toBe(0o755)
 })
 
 test('members in a file’s content are not members', async () => {

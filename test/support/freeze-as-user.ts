@@ -2,11 +2,13 @@ import { existsSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { hasCode } from '../../src/core/errors.ts'
 import { createMemoryTarget } from '../../src/engine/targets/memory/memory-target.ts'
-import { entriesBelow, runBackup } from './engine.ts'
+import { entriesBelow, objectsOf, runBackup, testJobId } from './engine.ts'
 import { servicesFor } from './snapshot-case.ts'
 
 export interface FreezeAsUserOutcome {
   error?: string
+  /** what is on the target when it failed */
+  stored?: string[]
   status?: string
   grade?: string
   snapshot?: { status: string; reason?: string | undefined }
@@ -28,9 +30,10 @@ export async function freezeAsUser({
   provider?: string
 }): Promise<FreezeAsUserOutcome> {
   const dataDirectory = path.join(folder, 'data')
+  const target = createMemoryTarget()
   try {
     const run = await runBackup({
-      target: createMemoryTarget(),
+      target,
       sources: [source],
       snapshots: servicesFor(dataDirectory),
       dataDirectory,
@@ -47,7 +50,7 @@ export async function freezeAsUser({
       leases: existsSync(path.join(dataDirectory, 'leases')) ? readdirSync(path.join(dataDirectory, 'leases')) : [],
     }
   } catch (error) {
-    if (hasCode(error, 'snapshot_unavailable')) return { error: error.message }
+    if (hasCode(error, 'snapshot_unavailable')) return { error: error.message, stored: [...(await objectsOf(target, testJobId)).keys()] }
     throw error
   }
 }

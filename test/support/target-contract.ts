@@ -1,15 +1,24 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, describe, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isCaseFor, targetContract } from '../../src/engine/targets/contract.ts'
-import type { Target } from '../../src/engine/targets/target.ts'
+import type { Target, TargetFeatures } from '../../src/engine/targets/target.ts'
+
+/** A feature some case of the contract is about. */
+export type ContractFeature = 'atomicPut' | 'rangeReads' | 'conditionalPut' | 'realTree'
 
 /**
- * Every promise of the target contract, as a test each; cases a target does not claim are skipped, saying so.
+ * Every promise of the target contract that a target with these features makes, as a test each; and that it has these and no others.
  * @param cannot promises that a server breaks whoever its client is, by the name of the case, each with the reason its skip says
  */
-export function testTargetContract(name: string, open: () => Target | Promise<Target>, cannot: Readonly<Record<string, string>> = {}): void {
+export function testTargetContract(
+  name: string,
+  claims: readonly ContractFeature[],
+  open: () => Target | Promise<Target>,
+  cannot: Readonly<Record<string, string>> = {},
+): void {
   const unknown = Object.keys(cannot).filter((known) => !targetContract.some((each) => each.name === known))
   if (unknown.length > 0) throw new Error(`No case of the contract is called "${unknown.join('", "')}"`)
+  const features: TargetFeatures = Object.fromEntries(claims.map((feature) => [feature, true]))
 
   describe(`contract: ${name}`, () => {
     let target: Target
@@ -19,9 +28,12 @@ export function testTargetContract(name: string, open: () => Target | Promise<Ta
     afterAll(async () => {
       await target.close()
     })
-    for (const contractCase of targetContract) {
+    test(`it claims ${claims.join(', ')} and nothing else that has cases`, () => {
+      const withCases = new Set(targetContract.flatMap(({ needs }) => needs))
+      expect([...withCases].filter((feature) => target.features[feature] !== undefined).toSorted()).toEqual([...claims].toSorted())
+    })
+    for (const contractCase of targetContract.filter((each) => isCaseFor(each, features))) {
       test(contractCase.name, async ({ skip }) => {
-        if (!isCaseFor(contractCase, target.features)) skip(`the target does not claim ${contractCase.needs.join(', ')}`)
         const why = cannot[contractCase.name]
         if (why !== undefined) skip(why)
         const prefix = `contract/${randomUUID()}`

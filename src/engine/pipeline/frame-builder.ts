@@ -1,6 +1,7 @@
 import { closeSync } from 'node:fs'
 import { Blake3Hasher } from '@napi-rs/blake-hash'
 import type { ConsistencyFinding } from '../../core/consistency.ts'
+import { BastionError } from '../../core/errors.ts'
 import { type BytePath, fsPath } from '../../lib/byte-path.ts'
 import { FileStat, fileStatWords } from '../../lib/file-stat.ts'
 import { encodeSparseMap, type TarMember, tarHeaderBound, tarPadding, writeTarHeader } from '../formats/archive-v1/tar-header.ts'
@@ -103,7 +104,7 @@ export function createFrameBuilder(frameBytes: number, tools: SourceTools): Fram
         got = readData(source.fd, fields, dataStart, dataBytes)
         finding = source.finding(size - (dataBytes - got))
       } catch (error) {
-        if (file.frozen) throw error
+        if (error instanceof BastionError) throw error
         end = start
         return notStored(item, readErrorOf(file, error))
       }

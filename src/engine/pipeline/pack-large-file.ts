@@ -64,7 +64,6 @@ export async function packLargeFile(item: PackItem, context: LargeFileContext): 
       try {
         readBytes += data.read(buffer, end, length)
       } catch (error) {
-        if (file.frozen) throw error
         failure = readErrorOf(file, error)
       }
     }

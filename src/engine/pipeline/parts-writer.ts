@@ -52,18 +52,19 @@ interface PartBody {
 const channelBytes = 8 * mebibyte
 /** Parts whose bytes are all handed over and which are being made durable while the next is filled. */
 const partsFinishing = 2
-/** Of all parts that are kept to be sent again, the one being filled included. */
-const keptBytes = 128 * mebibyte
+/** Of all parts that are kept to be sent again, the one being filled included; with larger parts two are. What a client copies on the way out comes to as much again. */
+const keptBytes = 64 * mebibyte
+const maxKeptPartBytes = 64 * mebibyte
 
 /**
  * Whether parts of that size can be sent to a target without staging them: one that does not hold pieces needs two in memory, one sent while one is filled.
  * @throws invalid_spec
  */
 export function requirePartSize(target: Target, partSizeBytes: number): void {
-  if (target.features.holdsPieces || partSizeBytes <= keptBytes / 2) return
+  if (target.features.holdsPieces || partSizeBytes <= maxKeptPartBytes) return
   throw new BastionError(
     'invalid_spec',
-    `${target.label} needs parts of at most ${keptBytes / 2 / mebibyte} MiB: a part is kept in memory until it is stored`,
+    `${target.label} needs parts of at most ${maxKeptPartBytes / mebibyte} MiB: a part is kept in memory until it is stored`,
     {
       details: { part_size_bytes: partSizeBytes },
     },
@@ -72,7 +73,7 @@ export function requirePartSize(target: Target, partSizeBytes: number): void {
 
 /**
  * Cuts a stream into parts of exactly `partSizeBytes` (the last one shorter) and puts each into the target while it is made: nothing is staged. Where the target holds
- * pieces a part needs no more memory than `channelBytes`; elsewhere it is kept until it is stored, all of them together within `keptBytes`.
+ * pieces a part needs no more memory than `channelBytes`; elsewhere it is kept until it is stored, all of them together within `keptBytes`, and one beside the one being filled.
  */
 export function createPartsWriter(options: {
   target: Target
@@ -89,7 +90,7 @@ export function createPartsWriter(options: {
   let open: OpenPart | null = null
   let aborted: { error: unknown } | null = null
 
-  const maxFinishing = target.features.holdsPieces ? partsFinishing : Math.floor(keptBytes / partSizeBytes) - 1
+  const maxFinishing = target.features.holdsPieces ? partsFinishing : Math.max(1, Math.floor(keptBytes / partSizeBytes) - 1)
 
   function openPart(): OpenPart {
     const part: StoredPart = { name: partName(parts.length + 1), size: 0, hash_alg: 'blake3', hash: '' }

@@ -34,7 +34,6 @@ export function readPieces(source: OpenedFile, file: FileRef, options: { takeBuf
           try {
             got = readFully(source.fd, piece, 0, piece.byteLength, position)
           } catch (error) {
-            if (file.frozen) throw error
             failure = readErrorOf(file, error)
           }
           if (got < piece.byteLength && failure === null && !options.fillUp) throw new SourceShrankError()

@@ -1,13 +1,15 @@
 import { setTimeout as after } from 'node:timers/promises'
 import type { Entry } from '../../core/entry.ts'
 import { BastionError } from '../../core/errors.ts'
-import { type BytePath, fromPathText, pathText } from '../../lib/byte-path.ts'
+import { type BytePath, fromPathText, pathText, toBytePath } from '../../lib/byte-path.ts'
+import { createNameSet, type NameSet } from '../../lib/name-set.ts'
 import { entryLine } from '../formats/entry-line.ts'
 import { ownName } from '../formats/raw-tree-v1/object-name.ts'
 import { requireStored } from '../store-object.ts'
 import type { Target } from '../targets/target.ts'
 import { fileFields, readXattrs } from './entry-metadata.ts'
 import { hasHoles } from './has-holes.ts'
+import { createGivenMemory } from './given-memory.ts'
 import { gradeOf, mustNotSupersede, notStored, packedFile, replacedFinding } from './packed-item.ts'
 import { openFile } from './read-file.ts'
 import { maxSendings, pieceBytes, readPieces, SourceShrankError } from './read-pieces.ts'
@@ -21,12 +23,17 @@ export interface TreeObjects {
   storeBatch(items: readonly TreeItem[], answer: Extract<TreeAnswer, { kind: 'entries' }>): Promise<void>
   /** A file that is too large to be read whole: streamed, hashed on the way. */
   storeLarge(item: TreeItem): Promise<{ packed: TreePacked; line: Uint8Array }>
+  /** Keys, as bytes, of hard links that were made for real. */
+  readonly links: NameSet
   /** Resolves when nothing is being put any more, whatever became of it. Nothing is begun after it was called. */
   abort(error: unknown): Promise<void>
 }
 
 /** Requests at the same time: most of a small file's is waiting. */
 const concurrentPuts = 16
+/** Of those, files that are streamed, by their bytes: of each a client may hold as much as its window. One is always sent. */
+const streamedBytes = 48 * 1024 * 1024
+const windowBytes = 32 * 1024 * 1024
 /** Before a file is sent again whose sending failed for a reason that may pass, in milliseconds. */
 const resendWaitsMs = [1000, 10_000]
 
@@ -43,8 +50,11 @@ export function createTreeObjects(options: {
   const aborting = new AbortController()
   const signal = AbortSignal.any([options.signal, aborting.signal])
   const underWay = new Set<Promise<unknown>>()
+  const links = createNameSet()
   let places = concurrentPuts
   const waiting: (() => void)[] = []
+  let largeBytes = 0
+  const waitingLarge: (() => void)[] = []
 
   /** Runs with at most so many others; once aborted nothing is begun. */
   async function limited<T>(work: () => Promise<T>): Promise<T> {
@@ -61,13 +71,33 @@ export function createTreeObjects(options: {
     }
   }
 
+  /** Waits until there is memory for one more file that is streamed. */
+  async function largeTurn(sizeBytes: number): Promise<Disposable> {
+    const bytes = Math.min(sizeBytes, windowBytes)
+    while (largeBytes > 0 && largeBytes + bytes > streamedBytes) await new Promise<void>((resolve) => waitingLarge.push(resolve))
+    largeBytes += bytes
+    return {
+      [Symbol.dispose]() {
+        largeBytes -= bytes
+        for (const wake of waitingLarge.splice(0)) wake()
+      },
+    }
+  }
+
   function keyOf(path: BytePath, object: string | null | undefined): string {
     return `${prefix}/${object ?? pathText(ownName(path)).text}`
   }
 
   /** Nobody reads the tree before its marker stands, so a new file need not appear at once. */
-  async function put(item: TreeItem, key: string, body: Uint8Array | AsyncIterable<Uint8Array>, sizeBytes: number): Promise<void> {
-    requireStored(target, key, await target.put(key, body, { sizeBytes, inPlace: item.supersedes !== true, signal }), sizeBytes)
+  async function put(
+    item: TreeItem,
+    key: string,
+    body: Uint8Array | AsyncIterable<Uint8Array>,
+    sizeBytes: number,
+    onChunkDone?: (chunk: Uint8Array) => void,
+  ): Promise<void> {
+    const putOptions = { sizeBytes, inPlace: item.supersedes !== true, signal, ...(onChunkDone && { onChunkDone }) }
+    requireStored(target, key, await target.put(key, body, putOptions), sizeBytes)
   }
 
   /** What an index line says goes for the thing itself too. */
@@ -87,12 +117,16 @@ export function createTreeObjects(options: {
     if (line.kind !== 'hardlink') return false
     const existing = fromPathText(line.target!, line.target_b64)
     if (item.supersedes === true) await target.remove(key)
-    return tree!.link(key, keyOf(existing, options.elsewhere.get(existing)))
+    const isMade = await tree!.link(key, keyOf(existing, options.elsewhere.get(existing)))
+    if (isMade) links.add(toBytePath(key))
+    return isMade
   }
 
   return {
+    links,
+
     async storeBatch(items, { items: packedItems, lines, contents }) {
-      const links: (() => Promise<void>)[] = []
+      const afterwards: (() => Promise<void>)[] = []
       const begun: Promise<void>[] = []
       let lineAt = 0
       for (const [i, packed] of packedItems.entries()) {
@@ -113,16 +147,17 @@ export function createTreeObjects(options: {
               if (!(await make(item, parseOpenLine(line)))) packed.object = null
             })
           // The file they are names of may be in this batch.
-          if (packed.kind === 'hardlink') links.push(work)
+          if (packed.kind === 'hardlink') afterwards.push(work)
           else begun.push(work())
         }
       }
       await allOf(begun)
-      await allOf(links.map((work) => work()))
+      await allOf(afterwards.map((work) => work()))
     },
 
-    storeLarge(item) {
-      return limited(async () => {
+    async storeLarge(item) {
+      using _turn = await largeTurn(item.sizeBytes)
+      return await limited(async () => {
         const file = {
           path: item.path,
           physical: item.physical ?? `/${item.path}`,
@@ -140,9 +175,10 @@ export function createTreeObjects(options: {
           if (mustNotSupersede(item, holdsGroup)) {
             return { packed: { ...notStored(item, { finding: replacedFinding(item) }), contentAt: -1 }, line: noLine }
           }
+          const memory = createGivenMemory()
           const pieces = readPieces(source, file, { takeBuffer: () => Buffer.allocUnsafeSlow(pieceBytes), fillUp: sending === maxSendings })
           try {
-            await put(item, key, inTurns(pieces), before.size)
+            await put(item, key, inTurns(pieces, memory.given), before.size, memory.done)
           } catch (error) {
             const isShrunk = error instanceof SourceShrankError
             const mayPass = error instanceof BastionError && error.retryable && sending < maxSendings
@@ -185,8 +221,9 @@ export function createTreeObjects(options: {
 const noLine = new Uint8Array()
 
 /** Reading is done by calls that block; others get their turn between two. */
-async function* inTurns(pieces: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* inTurns(pieces: Iterable<Uint8Array>, onPiece: (piece: Uint8Array) => void): AsyncGenerator<Uint8Array> {
   for (const piece of pieces) {
+    onPiece(piece)
     yield piece
     await new Promise((resolve) => setImmediate(resolve))
   }

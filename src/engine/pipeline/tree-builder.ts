@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs'
 import { Blake3Hasher } from '@napi-rs/blake-hash'
+import { BastionError } from '../../core/errors.ts'
 import { type BytePath, fsPath } from '../../lib/byte-path.ts'
 import { FileStat, fileStatWords } from '../../lib/file-stat.ts'
 import type { EntryFields } from '../formats/entry-line.ts'
@@ -107,7 +108,7 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
         attributes = readXattrs(tools, source.fd)
         finding = source.finding(got)
       } catch (error) {
-        if (file.frozen) throw error
+        if (error instanceof BastionError) throw error
         return notStored(item, readErrorOf(file, error))
       }
       const isWorthWaiting = finding !== null && finding.verdict !== 'deleted' && before.size === size

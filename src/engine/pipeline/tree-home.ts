@@ -36,7 +36,7 @@ export interface TreeHome {
   store(item: TreeItem, fields: FileFields, bytes: Uint8Array, sparse: boolean): void
   /** A file too large for that, piece by piece. */
   storeLarge(item: TreeItem, file: FileRef): StoredFile | NotStored
-  /** A file as a copy that shares its blocks; null where that cannot be, and nothing has happened then. */
+  /** A file as a copy that shares its blocks; null where that cannot be, or what was copied cannot be read, and then nothing has happened. */
   clone(item: TreeItem, file: FileRef, listed: FileStat): StoredFile | NotStored | null
   /** A directory or a link; what else there is cannot stand in a tree. */
   make(item: TreeItem, facts: InodeFacts, link: BytePath | undefined): boolean
@@ -103,12 +103,21 @@ export function createTreeHome(options: { rootFd: number; label: string; tools: 
     if (Atomics.load(stopped, 0) !== 0) throw new BastionError('canceled', 'the run has ended')
   }
 
-  /** The bytes of the copy, which nobody writes to: they are what is stored, and it is the one time that they are read. */
-  function hashOf(fd: number, sizeBytes: number): string {
+  /**
+   * The bytes of the copy, which nobody writes to: they are what is stored, and it is the one time that they are read. `null` when the disk cannot read them: the blocks are
+   * those of the source too.
+   */
+  function hashOf(fd: number, sizeBytes: number): string | null {
     hasher.reset()
     for (let position = 0; position < sizeBytes;) {
       checkStopped()
-      const got = readFully(fd, piece, 0, Math.min(pieceBytes, sizeBytes - position), position)
+      let got: number
+      try {
+        got = readFully(fd, piece, 0, Math.min(pieceBytes, sizeBytes - position), position)
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'EIO') return null
+        throw error
+      }
       if (got === 0) throw new BastionError('target_rejected', `a copy in ${options.label} has lost its end`)
       hasher.update(piece.subarray(0, got))
       position += got
@@ -207,10 +216,15 @@ export function createTreeHome(options: { rootFd: number; label: string; tools: 
         const finding = source.finding(Math.min(size, before.size))
         if (finding !== null && finding.verdict !== 'deleted' && waitToRetry(attempt)) continue
 
+        const hash = filling(place.file, () => onTarget(item, () => hashOf(fd, size)))
+        if (hash === null) {
+          place.file.drop()
+          return null
+        }
         const fields = fileFields(item, before, size, tools)
         const attributes = readXattrs(tools, source.fd)
         fields.xattrs = attributes.xattrs
-        fields.hash = filling(place.file, () => onTarget(item, () => hashOf(fd, size)))
+        fields.hash = hash
         fields.object = place.object
         const grade = gradeOf(item.frozen, finding, size, size)
         // What it was in one moment, even if it has changed since; but then its times are of another one.

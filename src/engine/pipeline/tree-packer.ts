@@ -11,7 +11,7 @@ import type { TreeAnswer, TreeItem, TreePacked, TreeTask } from './tree-protocol
 /** Entries for one thread at a time: enough to make a message cheap, few enough that others have something to do. */
 const batchItems = 128
 /** With contents of up to `wholeBytes` each. */
-const batchesUnderWay = 8
+const batchesUnderWay = 4
 /** The batch a hard link belongs to is kept open for it. */
 const batchItemsWithLinks = 2 * batchItems
 

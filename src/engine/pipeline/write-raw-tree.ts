@@ -10,6 +10,7 @@ import type { PreparedSource } from '../sources/source.ts'
 import { storeObject } from '../store-object.ts'
 import { safestNames } from '../targets/name-rules.ts'
 import type { Target } from '../targets/target.ts'
+import { confirmTree } from './confirm-tree.ts'
 import { createSourcePacker, type PackReport } from './source-packer.ts'
 import { createTreeObjects } from './store-tree-objects.ts'
 import { createSourceTools } from './source-tools.ts'
@@ -104,6 +105,11 @@ export async function writeRawTree(options: {
   }
   const { report } = packer
   options.accept(report)
+  if (objects !== null) {
+    const { replacements, totals } = report
+    const expected = { objects: totals.files, bytes: totals.source_bytes }
+    await confirmTree({ target, prefix, expected, links: objects.links, lines: () => index.scan(), replacements, signal })
+  }
 
   const lines = index.finish(options.header(), report.replacements)
   const stored = await storeObject(target, `${prefix}/${objectNames.index}`, () => lines, signal)

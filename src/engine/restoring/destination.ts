@@ -9,13 +9,19 @@ export interface DirectoryHandle {
   at(name: BytePath): string | Buffer
 }
 
+/** Where an entry goes: the directory of its parent and its own name. */
+export interface Place {
+  directory: DirectoryHandle
+  name: BytePath
+}
+
 /**
  * The tree restored into. Every step down opens one directory and refuses a link, whoever made it. Linux reaches names relative to an open directory through
  * `/proc/self/fd`, as `openat(2)` would.
  */
 export interface Destination extends Disposable {
-  /** The directory of an entry's parent and the entry's own name; directories that are missing on the way are made (0700 & umask until their own metadata comes). */
-  parentOf(path: BytePath): { directory: DirectoryHandle; name: BytePath }
+  /** Directories that are missing on the way are made (0700 & umask until their own metadata comes). */
+  parentOf(path: BytePath): Place
   /** An existing directory below the root. @throws the system's error: ENOTDIR or ELOOP when something else is there */
   open(path: BytePath): DirectoryHandle
   /** What is at `path`, itself when it is a link; undefined when nothing is. */

@@ -46,10 +46,16 @@ export type ExtractTask =
 
 export type ExtractAnswer = { kind: 'frame'; outcomes: ExtractOutcome[] } | { kind: 'decode'; plain: Uint8Array }
 
-export interface ExtractThreadData {
-  /** open handle of the destination; -1 when only checking */
-  rootFd: number
+/** How entries are put in their places. */
+export interface PlacerOptions {
   conflict: ConflictPolicy
   /** whether owners are restored: as root */
   owners: boolean
+  /** The destination was empty: what is met at a name is the exception, and looked at only then. */
+  fresh: boolean
+}
+
+export interface ExtractThreadData extends PlacerOptions {
+  /** open handle of the destination; -1 when only checking */
+  rootFd: number
 }

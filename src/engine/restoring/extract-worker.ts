@@ -1,21 +1,17 @@
 import { workerData } from 'node:worker_threads'
 import { Blake3Hasher } from '@napi-rs/blake-hash'
-import { BastionError } from '../../core/errors.ts'
-import { pathText } from '../../lib/byte-path.ts'
 import { answerTasks } from '../../lib/thread-answer.ts'
-import { encodeSparseMap } from '../formats/archive-v1/tar-header.ts'
-import { readTarMember } from '../formats/archive-v1/tar-reader.ts'
 import { packError } from '../thread-errors.ts'
 import { createDestination } from './destination.ts'
 import type { ExtractAnswer, ExtractItem, ExtractOutcome, ExtractTask, ExtractThreadData } from './extract-protocol.ts'
 import { decodeFrame } from './decode-frame.ts'
-import { checkMember, checkPlace } from './check-member.ts'
 import { failureOutcome } from './failure-outcome.ts'
+import { memberInFrame } from './member-in-frame.ts'
 import { createEntryPlacer } from './place-entry.ts'
 
 /** A thread that decompresses frames and checks or restores the entries in them. */
-const { rootFd, conflict, owners } = workerData as ExtractThreadData
-const placer = rootFd < 0 ? null : createEntryPlacer(createDestination(rootFd), { conflict, owners })
+const { rootFd, ...options } = workerData as ExtractThreadData
+const placer = rootFd < 0 ? null : createEntryPlacer(createDestination(rootFd), options)
 const hasher = new Blake3Hasher()
 
 answerTasks<ExtractTask, ExtractAnswer>((task) => {
@@ -30,33 +26,23 @@ answerTasks<ExtractTask, ExtractAnswer>((task) => {
 
 function handle(item: ExtractItem, plain: Uint8Array, restore: boolean): ExtractOutcome {
   try {
-    checkPlace(item, plain.byteLength)
-    const read = readTarMember(plain, item.skip)
-    if (read.kind === 'need-more' && item.kind === 'file') return { kind: 'spans' }
-    if (read.kind !== 'member') throw new BastionError('artifact_damaged', `${pathText(item.path).text} is not where the index says`)
-    checkMember(item, read.member)
-    if (item.kind === 'file') {
-      const { sparse, sizeBytes } = read.member
-      if (read.dataOffset + sizeBytes > plain.byteLength) return { kind: 'spans' }
-      const data = plain.subarray(read.dataOffset, read.dataOffset + sizeBytes)
-      hasher.reset()
-      if (sparse !== undefined) hasher.update(encodeSparseMap(sparse.map, sparse.realSizeBytes))
-      if (hasher.update(data).digest('hex') !== item.hash)
-        throw new BastionError('artifact_damaged', `${pathText(item.path).text} does not have the bytes its hash was made of`)
-      if (placer === null || !restore) return { kind: 'done', bytes: item.size }
-      const begun = placer.beginFile(item)
-      if ('outcome' in begun) return begun.outcome
-      try {
-        if (sparse !== undefined) begun.file.spread(sparse)
-        begun.file.write(data)
-      } catch (error) {
-        begun.file.drop()
-        throw error
-      }
-      return begun.file.place()
+    const member = memberInFrame(item, plain, hasher)
+    if (member === null) return { kind: 'spans' }
+    if (item.kind !== 'file') {
+      if (placer === null || !restore || item.kind === 'dir' || item.kind === 'hardlink') return { kind: 'done', bytes: 0 }
+      return placer.placeOther(item)
     }
-    if (placer === null || !restore || item.kind === 'dir' || item.kind === 'hardlink') return { kind: 'done', bytes: 0 }
-    return placer.placeOther(item)
+    if (placer === null || !restore) return { kind: 'done', bytes: item.size }
+    const begun = placer.beginFile(item)
+    if ('outcome' in begun) return begun.outcome
+    try {
+      if (member.sparse !== undefined) begun.file.spread(member.sparse)
+      begun.file.write(member.data)
+    } catch (error) {
+      begun.file.drop()
+      throw error
+    }
+    return begun.file.place()
   } catch (error) {
     return failureOutcome(item.to, error)
   }

@@ -29,7 +29,7 @@ export async function openExtractor(
   }
 
   const payload = await (options.damaged ? artifact.salvagedPayload() : artifact.payload())
-  const pool = createExtractPool(options.restore?.threads ?? { rootFd: -1, conflict: 'fail', owners: false })
+  const pool = createExtractPool(options.restore?.threads ?? { rootFd: -1, conflict: 'fail', owners: false, fresh: false })
   const extractor = createEntryExtractor({ payload, pool, placer, signal, onOutcome })
   return {
     holds: (entry) => entry.at !== undefined,

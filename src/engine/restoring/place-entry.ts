@@ -19,12 +19,13 @@ import {
 import { randomBytes } from 'node:crypto'
 import { BastionError } from '../../core/errors.ts'
 import { type BytePath, fsPath, pathText } from '../../lib/byte-path.ts'
+import { createDirectoryCalls } from '../../lib/posix-at.ts'
 import { createNodeMaker } from '../../lib/posix-mknod.ts'
 import { createXattrs } from '../../lib/posix-xattr.ts'
 import { createTimeSetter, type TimeSetter } from '../../lib/posix-times.ts'
-import type { Destination, DirectoryHandle } from './destination.ts'
+import type { Destination, DirectoryHandle, Place } from './destination.ts'
 import { type SparseLayout, spread } from './sparse-layout.ts'
-import type { ConflictPolicy, ExtractItem, ExtractOutcome, MetadataNote } from './extract-protocol.ts'
+import type { ExtractItem, ExtractOutcome, MetadataNote, PlacerOptions } from './extract-protocol.ts'
 
 /** A file on its way: complete under a temporary name, then at its own. */
 export interface PendingFile {
@@ -52,10 +53,14 @@ export interface EntryPlacer {
 
 const permissionBits = 0o7777
 const ownerBits = 0o6000
+/** To chown(2) this number, -1, means that the owner stays who it is; no file can belong to it. */
+const nobodyAtAll = 0xffff_ffff
 /** O_PATH of Linux (asm-generic/fcntl.h), which Node does not name. */
 const openPath = 0o10000000
 
-export function createEntryPlacer(destination: Destination, options: { conflict: ConflictPolicy; owners: boolean }): EntryPlacer {
+export function createEntryPlacer(destination: Destination, options: PlacerOptions): EntryPlacer {
+  const { conflict, fresh } = options
+  const calls = createDirectoryCalls()
   const times: TimeSetter = createTimeSetter()
   const makeNode = createNodeMaker()
   const xattrs = createXattrs()
@@ -66,9 +71,9 @@ export function createEntryPlacer(destination: Destination, options: { conflict:
   function inTheWay(item: ExtractItem, existing: Stats | undefined): ExtractOutcome | null {
     if (existing === undefined) return null
     const text = pathText(item.to).text
-    if (options.conflict === 'skip') return { kind: 'skipped' }
-    if (options.conflict === 'fail') throw new BastionError('restore_conflict', `${text} exists already`)
-    if (options.conflict === 'overwrite' && !replaces(item.kind, existing)) {
+    if (conflict === 'skip') return { kind: 'skipped' }
+    if (conflict === 'fail') throw new BastionError('restore_conflict', `${text} exists already`)
+    if (conflict === 'overwrite' && !replaces(item.kind, existing)) {
       return {
         kind: 'conflict',
         message: `${text}: ${kindName(existing)} is in the way and is not replaced by ${item.kind === 'hardlink' ? 'a file' : `a ${item.kind}`}`,
@@ -77,44 +82,58 @@ export function createEntryPlacer(destination: Destination, options: { conflict:
     return null
   }
 
+  function lookInTheWay(item: ExtractItem, { directory, name }: Place): ExtractOutcome | null {
+    return inTheWay(item, lstatSync(directory.at(name), { throwIfNoEntry: false }))
+  }
+
   /** Gives what stands at `temporary` its name. */
-  function settleName(
-    item: ExtractItem,
-    directory: DirectoryHandle,
-    name: BytePath,
-    temporary: BytePath,
-    bytes: number,
-    notes: MetadataNote[],
-  ): ExtractOutcome {
+  function settleName(item: ExtractItem, { directory, name }: Place, temporary: BytePath, bytes: number, notes: MetadataNote[]): ExtractOutcome {
     const from = directory.at(temporary)
     const told = notes.length === 0 ? {} : { notes }
-    if (options.conflict === 'overwrite') {
-      try {
-        renameSync(from, directory.at(name))
-        // Renaming one name of a file over another name of it does nothing.
-        if (item.kind === 'hardlink') removeQuietly(from)
-        return { kind: 'done', bytes, ...told }
-      } catch (error) {
-        removeQuietly(from)
-        throw error
+    try {
+      if (conflict === 'overwrite' && !fresh) return replace()
+      for (let n = 0; ;) {
+        const candidate = n === 0 ? name : `${name}.restored-${n}`
+        if (takeNewName(directory, temporary, candidate)) {
+          return n === 0
+            ? { kind: 'done', bytes, ...told }
+            : { kind: 'renamed', to: item.to.slice(0, item.to.length - name.length) + candidate, bytes, ...told }
+        }
+        if (conflict === 'rename') {
+          n += 1
+          continue
+        }
+        const refused = lookInTheWay(item, { directory, name })
+        if (refused !== null) {
+          removeQuietly(from)
+          return refused
+        }
+        // Otherwise what was there has gone meanwhile.
+        if (conflict === 'overwrite') return replace()
       }
+    } catch (error) {
+      removeQuietly(from)
+      throw error
     }
-    // A new name only, decided by the filesystem itself: link(2) never replaces.
-    for (let n = 0; ; n++) {
-      const candidate = n === 0 ? name : `${name}.restored-${n}`
-      try {
-        linkSync(from, directory.at(candidate))
-        unlinkSync(from)
-        return n === 0
-          ? { kind: 'done', bytes, ...told }
-          : { kind: 'renamed', to: item.to.slice(0, item.to.length - name.length) + candidate, bytes, ...told }
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'EEXIST' && options.conflict === 'rename') continue
-        removeQuietly(from)
-        if ((error as NodeJS.ErrnoException).code === 'EEXIST' && options.conflict === 'skip') return { kind: 'skipped' }
-        if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw new BastionError('restore_conflict', `${pathText(item.to).text} exists already`)
-        throw error
-      }
+
+    function replace(): ExtractOutcome {
+      renameSync(from, directory.at(name))
+      // Renaming one name of a file over another name of it does nothing.
+      if (item.kind === 'hardlink') removeQuietly(from)
+      return { kind: 'done', bytes, ...told }
+    }
+  }
+
+  /** Decided by the filesystem itself, which never replaces here. @returns `false` when the name is taken */
+  function takeNewName(directory: DirectoryHandle, temporary: BytePath, name: BytePath): boolean {
+    try {
+      if (calls.renameNew(directory.fd, temporary, name)) return true
+      linkSync(directory.at(temporary), directory.at(name))
+      unlinkSync(directory.at(temporary))
+      return true
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+      throw error
     }
   }
 
@@ -140,6 +159,12 @@ export function createEntryPlacer(destination: Destination, options: { conflict:
     }
   }
 
+  function giveOwner(item: ExtractItem, notes: MetadataNote[], chown: (uid: number, gid: number) => void): void {
+    if (!options.owners) return
+    const isGiven = attempt('owner', notes, () => chown(item.uid, item.gid))
+    if (isGiven && (item.uid === nobodyAtAll || item.gid === nobodyAtAll)) notes.push('owner')
+  }
+
   /** The owner first: changing it takes away the bits that lend its rights. */
   function finishHandle(fd: number, item: ExtractItem): MetadataNote[] {
     const notes: MetadataNote[] = []
@@ -149,7 +174,7 @@ export function createEntryPlacer(destination: Destination, options: { conflict:
         fchmodSync(fd, mode)
         if (mode !== (item.mode & permissionBits)) notes.push('mode')
       })
-    if (options.owners) attempt('owner', notes, () => fchownSync(fd, item.uid, item.gid))
+    giveOwner(item, notes, (uid, gid) => fchownSync(fd, uid, gid))
     // Who is not root gives attributes to what may be written only; the file is still as it was made, then.
     const isReadOnly = !options.owners && (item.mode & 0o200) === 0
     if (!isReadOnly) setMode()
@@ -172,7 +197,7 @@ export function createEntryPlacer(destination: Destination, options: { conflict:
   /** For what is not opened: links, FIFOs, devices. */
   function finishPath(path: string | Buffer, item: ExtractItem): MetadataNote[] {
     const notes: MetadataNote[] = []
-    if (options.owners) attempt('owner', notes, () => lchownSync(path, item.uid, item.gid))
+    giveOwner(item, notes, (uid, gid) => lchownSync(path, uid, gid))
     if (item.kind !== 'symlink') attempt('mode', notes, () => chmodUnopened(path, item.mode & permissionBits))
     putXattrs(path, item, notes)
     attempt('mtime', notes, () => times.setByPath(path, item.mtimeNs))
@@ -181,14 +206,14 @@ export function createEntryPlacer(destination: Destination, options: { conflict:
 
   return {
     beginFile(item) {
-      const { directory, name } = destination.parentOf(item.to)
-      const refused = inTheWay(item, lstatSync(directory.at(name), { throwIfNoEntry: false }))
+      const first = destination.parentOf(item.to)
+      const refused = fresh ? null : lookInTheWay(item, first)
       if (refused !== null) return { outcome: refused }
       const temporary = temporaryName()
-      const fd = openSync(directory.at(temporary), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600)
+      const fd = calls.create(first.directory.fd, temporary, 0o600)
       let open = true
       const close = () => {
-        if (open) closeSync(fd)
+        if (open) calls.close(fd)
         open = false
       }
       const put = (bytes: Uint8Array, offset: number | null) => {
@@ -198,7 +223,7 @@ export function createEntryPlacer(destination: Destination, options: { conflict:
       }
       let write = (bytes: Uint8Array) => put(bytes, null)
       // The directory's handle may be closed before a long file is whole; its name is then looked up anew.
-      const here = () => destination.parentOf(item.to).directory
+      const here = () => destination.parentOf(item.to)
       return {
         file: {
           fd,
@@ -211,26 +236,26 @@ export function createEntryPlacer(destination: Destination, options: { conflict:
             try {
               const notes = finishHandle(fd, item)
               close()
-              return settleName(item, here(), name, temporary, item.size, notes)
+              return settleName(item, here(), temporary, item.size, notes)
             } catch (error) {
               close()
-              removeQuietly(here().at(temporary))
+              removeQuietly(here().directory.at(temporary))
               throw error
             }
           },
           drop() {
             close()
-            removeQuietly(here().at(temporary))
+            removeQuietly(here().directory.at(temporary))
           },
         },
       }
     },
     placeOther(item) {
-      const { directory, name } = destination.parentOf(item.to)
-      const refused = inTheWay(item, lstatSync(directory.at(name), { throwIfNoEntry: false }))
+      const place = destination.parentOf(item.to)
+      const refused = fresh ? null : lookInTheWay(item, place)
       if (refused !== null) return refused
       const temporary = temporaryName()
-      const path = directory.at(temporary)
+      const path = place.directory.at(temporary)
       if (item.kind === 'symlink') {
         symlinkSync(fsPath(item.target ?? ''), path)
       } else {
@@ -238,20 +263,20 @@ export function createEntryPlacer(destination: Destination, options: { conflict:
         const type = item.kind === 'fifo' ? constants.S_IFIFO : item.device?.type === 'block' ? constants.S_IFBLK : constants.S_IFCHR
         makeNode(path, type | 0o600, item.device === undefined ? [0, 0] : [item.device.major, item.device.minor])
       }
-      return settleName(item, directory, name, temporary, 0, finishPath(path, item))
+      return settleName(item, place, temporary, 0, finishPath(path, item))
     },
     placeHardLink(item, target) {
       const from = destination.parentOf(target)
       const fromPath = from.directory.at(from.name)
-      const { directory, name } = destination.parentOf(item.to)
-      const existing = lstatSync(directory.at(name), { throwIfNoEntry: false })
+      const place = destination.parentOf(item.to)
+      const existing = lstatSync(place.directory.at(place.name), { throwIfNoEntry: false })
       const source = lstatSync(fromPath)
       if (existing !== undefined && existing.ino === source.ino && existing.dev === source.dev) return { kind: 'done', bytes: 0 }
       const refused = inTheWay(item, existing)
       if (refused !== null) return refused
       const temporary = temporaryName()
-      linkSync(fromPath, directory.at(temporary))
-      return settleName(item, directory, name, temporary, 0, [])
+      linkSync(fromPath, place.directory.at(temporary))
+      return settleName(item, place, temporary, 0, [])
     },
     finishDirectory(item) {
       return finishHandle(destination.open(item.to).fd, item)

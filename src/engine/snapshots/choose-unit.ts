@@ -44,19 +44,24 @@ function candidatesFor(real: BytePath, { host, override, policy }: UnitChoice): 
   }
   const isEnabled = (kind: string) => policy.enabled === undefined || policy.enabled.includes(kind)
   if (override !== undefined && !isEnabled(override)) {
-    return { reason: `the snapshot provider ${override} is not enabled on this node`, hint: `Enabled: ${policy.enabled?.join(', ') ?? ''}.` }
+    return notEnabled(override, policy)
   }
   const fsType = mountOf(host.readMounts(), real)?.fsType ?? 'an unknown filesystem'
   const fitting = snapshotProviderKinds.filter((kind) => kind === override || (override === undefined && fits(kind, fsType, host.platform)))
   const kinds = fitting.filter(isEnabled)
   if (kinds.length > 0) return kinds
-  if (fitting.length > 0) {
-    return {
-      reason: `the snapshot provider ${fitting.join(', ')} is not enabled on this node`,
-      hint: `Enabled: ${policy.enabled?.join(', ') || 'none'}.`,
-    }
+  if (fitting.length > 0) return notEnabled(fitting.join(', '), policy)
+  return {
+    reason: `${pathText(real).text} is on ${fsType}, which no snapshot provider can freeze`,
+    hint: 'Leave it out with --exclude or --one-file-system, or keep it on Btrfs, ZFS or LVM.',
   }
-  return { reason: `${pathText(real).text} is on ${fsType}, which no snapshot provider can freeze` }
+}
+
+function notEnabled(kinds: string, { enabled = [] }: SnapshotPolicy): Refusal {
+  return {
+    reason: `the snapshot provider ${kinds} is not enabled on this node`,
+    hint: `Enabled are: ${enabled.join(', ') || 'none'}. BASTION_SNAPSHOT_PROVIDERS says which.`,
+  }
 }
 
 function fits(kind: SnapshotProviderKind, fsType: string, platform: NodeJS.Platform): boolean {

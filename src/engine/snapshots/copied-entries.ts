@@ -1,6 +1,7 @@
 import { BastionError } from '../../core/errors.ts'
 import { type BytePath, pathText } from '../../lib/byte-path.ts'
 import { createFileStater } from '../../lib/file-stat.ts'
+import { createSpillingMap } from '../../lib/spilling-map.ts'
 import type { SourceEntry, SourceItem } from '../sources/source.ts'
 import type { FrozenView } from './frozen-view.ts'
 
@@ -12,14 +13,22 @@ interface Group {
   left: number
 }
 
+/** Some hundred bytes each. */
+const maxInMemory = 100_000
+
 /**
  * Entries whose files are copied when they are met, and read from their copies. All names of a file have one copy. A file that cannot be copied is read live.
- * @param isRequired then it is an error instead
+ * @param options.isRequired then it is an error instead
+ * @param options.spillDirectory where files with several names go that memory is too small for; nothing is left there
  * @throws BastionError snapshot_unavailable
  */
-export function* copiedEntries(items: Iterable<SourceItem>, view: FrozenView, isRequired: boolean): Generator<SourceItem> {
+export function* copiedEntries(
+  items: Iterable<SourceItem>,
+  view: FrozenView,
+  options: { isRequired: boolean; spillDirectory: string; maxInMemory?: number },
+): Generator<SourceItem> {
   const stater = createFileStater()
-  const groups = new Map<string, Group>()
+  using groups = createSpillingMap<Group>({ directory: options.spillDirectory, maxInMemory: options.maxInMemory ?? maxInMemory })
   for (const item of items) {
     if ('problem' in item || item.entry.kind !== 'file' || item.entry.frozen !== false) yield item
     else yield { entry: copied(item.entry) }
@@ -31,7 +40,7 @@ export function* copiedEntries(items: Iterable<SourceItem>, view: FrozenView, is
     const physical = group === undefined ? view.copyFile(entry.physical, entry.followed) : group.physical
     if (linkId !== undefined && physical !== undefined) remember(linkId, group ?? { physical, left: entry.linkCount })
     if (physical === undefined || physical === null) {
-      if (!isRequired) return entry
+      if (!options.isRequired) return entry
       throw new BastionError('snapshot_unavailable', `a source snapshot is required: /${pathText(entry.path).text} could not be copied by reference`)
     }
     const stat = stater.byPath(physical, false)

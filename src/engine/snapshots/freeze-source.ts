@@ -103,7 +103,11 @@ export async function freezeSource(
   return {
     summary,
     view,
-    packed: (source) => (view.copiesFiles ? { ...source, entries: () => copiedEntries(source.entries(), view, mode === 'required') } : source),
+    packed(source) {
+      if (!view.copiesFiles) return source
+      const options = { isRequired: mode === 'required', spillDirectory: run.runDirectory }
+      return { ...source, entries: () => copiedEntries(source.entries(), view, options) }
+    },
     holders: [...new Set([...taken.map(({ unit }) => unit.holder), ...leftHolders])],
     sameDevices: taken.flatMap(({ unit, snapshot }) => {
       const live = lstatSync(fsPath(unit.root), { throwIfNoEntry: false })
@@ -151,7 +155,7 @@ export function requireFrozen(source: PreparedSource, view: FrozenView | null, s
   if (live === undefined) return
   throw unavailableError({
     reason: `${live.path} is not frozen${live.reason === undefined ? '' : `: ${live.reason}`}`,
-    hint: 'Exclude it, add --one-file-system, or use --snapshot auto.',
+    hint: 'Leave it out with --exclude or --one-file-system.',
   })
 }
 
@@ -188,7 +192,8 @@ function tellReady(taken: readonly TakenSnapshot[], skewMs: number, emit: Emit):
 }
 
 function unavailableError({ reason, hint }: Refusal): BastionError {
-  return new BastionError('snapshot_unavailable', `a source snapshot is required: ${reason}`, hint === undefined ? {} : { hint })
+  const live = 'To have it read live: --snapshot auto.'
+  return new BastionError('snapshot_unavailable', `a source snapshot is required: ${reason}`, { hint: hint === undefined ? live : `${hint} ${live}` })
 }
 
 function told({ reason, hint }: Refusal): string {

@@ -1,9 +1,10 @@
 import { lstatSync, mkdirSync, rmdirSync } from 'node:fs'
 import type { SnapshotRecord } from '../../core/snapshot-lease.ts'
-import { type BytePath, fromPathText, fsPath, parentPath, toBytePath } from '../../lib/byte-path.ts'
+import { type BytePath, fromPathText, fsPath, parentPath, pathText, toBytePath } from '../../lib/byte-path.ts'
+import type { Mount } from '../../lib/mount-table.ts'
 import { openHolder, removeEmptyHolder, runSnapshotsName } from './holder-directory.ts'
 import type { ProgramRunner } from './program-runner.ts'
-import { isRefusal, type Refusal, type SnapshotHost } from './snapshot-provider.ts'
+import { isRefusal, type Refusal, type SnapshotHost, type SnapshotRequest, type SnapshotUnit, type UnitPlace } from './snapshot-provider.ts'
 
 /** A snapshot that is read through a mount of its own, in the run's directory, where nobody else looks. */
 export interface PrivateMount {
@@ -42,6 +43,34 @@ export function privateMount(host: SnapshotHost, runner: ProgramRunner, record: 
       removeEmptyHolder(holderPath)
       return null
     },
+  }
+}
+
+/** A unit that is a whole mount, as a snapshot of it is mounted: in the directory of the run, and whole also where only a part of it is bound here. */
+export function placeInMount(
+  mount: Mount,
+  path: BytePath,
+  workDirectory: BytePath,
+  unit: Pick<SnapshotUnit, 'provider' | 'key' | 'label' | 'facts'>,
+): UnitPlace {
+  const below = path.slice(mount.mountPoint === '/' ? 0 : mount.mountPoint.length)
+  return {
+    unit: { ...unit, root: mount.mountPoint, filesystem: 'private mounts', holder: mountHolder(workDirectory) },
+    inside: `${mount.root === '/' ? '' : mount.root}${below === '/' ? '' : below}`,
+  }
+}
+
+/** The record of a snapshot that will be mounted in its unit's holder. */
+export function planMounted(unit: SnapshotUnit, { runId, number, ownerToken }: SnapshotRequest): SnapshotRecord {
+  const name = `${runId}-${number}`
+  return {
+    provider: unit.provider,
+    unit: unit.label,
+    name,
+    root: pathText(unit.root),
+    path: pathText(`${unit.holder}/${name}`),
+    facts: { ...unit.facts, owner_token: ownerToken },
+    identity: null,
   }
 }
 

@@ -25,7 +25,7 @@ export interface TakenSnapshots {
   readonly takenAt: number
   /** from before the first to after the last */
   readonly skewMs: number
-  /** What is not whole any more. */
+  /** What is not whole any more; nothing once they are released. */
   check(): Promise<Refusal | null>
   /** Removes them. @returns those that are still there; nothing when it is called again */
   release(): Promise<readonly KeptSnapshot[]>
@@ -98,6 +98,7 @@ export async function takeSnapshots(
       takenAt,
       skewMs,
       async check() {
+        if (isReleased) return null
         for (const { snapshot } of taken.values()) {
           const refusal = await snapshot.check()
           if (refusal !== null) return refusal

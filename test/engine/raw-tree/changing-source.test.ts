@@ -6,6 +6,7 @@ import { BastionError } from '../../../src/core/errors.ts'
 import { createFaultyTarget, type FaultRule } from '../../../src/engine/targets/faulty-target.ts'
 import { createLocalDirTarget } from '../../../src/engine/targets/local-dir/local-dir-target.ts'
 import { createMemoryTarget } from '../../../src/engine/targets/memory/memory-target.ts'
+import type { ObjectEntry } from '../../../src/engine/targets/target.ts'
 import { createTimeSetter } from '../../../src/lib/posix-times.ts'
 import { sampleBytes } from '../../support/age-samples.ts'
 import { compareTrees } from '../../support/compare-trees.ts'
@@ -149,10 +150,41 @@ describe('a target that fails', () => {
     expect(await outcomeWith(rule)).toEqual({ code, left: ['bastion-target.json'] })
   })
 
-  test('to take all of a file, and calls it the whole, is found out by a verification', async () => {
-    const tree = sourceTree(path.join(folder(), 'source')).file('small', 1000).file('large', 3_000_000).finish()
-    const target = faulty({ fault: { kind: 'cut', afterBytes: 10, silently: true }, method: 'put', key: (key) => key.includes('/data/') })
-    const run = await runBackup({ target, sources: [tree.root], pipeline })
-    for (const level of ['chain', 'full'] as const) expect(await verifyRun(run, level)).toMatchObject({ ok: false, damaged: { total: 2 } })
+  test.each(['small', 'large'])(
+    'to take all of a %s file, and calls it the whole, is found out before the run says that it is complete',
+    async (name) => {
+      const isThat = (key: string) => key.includes('/data/') && key.endsWith(`/${name}`)
+      const tree = sourceTree(path.join(folder(), 'source')).file('small', 1000).file('large', 3_000_000).finish()
+      const target = faulty({ fault: { kind: 'cut', afterBytes: 10, silently: true }, method: 'put', key: isThat })
+      await expect(runBackup({ target, sources: [tree.root], pipeline })).rejects.toMatchObject({
+        code: 'target_rejected',
+        message: expect.stringMatching(new RegExp(`/${name}, but it has 10 bytes instead of`)),
+      })
+      expect([...(await objectsOf(target)).keys()]).toEqual(['bastion-target.json'])
+    },
+  )
+})
+
+test('a target that lists late, or not all names, has each file asked for and keeps a whole tree', async () => {
+  const tree = sourceTree(path.join(folder(), 'source')).file('.hidden', 1000).file('large', 3_000_000).link('other', 'large').finish()
+  const inner = createMemoryTarget()
+  async function* without(entries: AsyncIterable<ObjectEntry>) {
+    for await (const entry of entries) if (!entry.key.endsWith('/.hidden')) yield entry
+  }
+  const run = await runBackup({
+    target: { ...inner, list: (prefix, options) => without(inner.list(prefix, options)) },
+    sources: [tree.root],
+    pipeline,
   })
+  expect(run.outcome.status).toBe('success')
+  expect(await verifyRun(run)).toMatchObject({ ok: true })
+})
+
+test('a file of a tree that was cut afterwards is found by a verification of any level', async () => {
+  const tree = sourceTree(path.join(folder(), 'source')).file('small', 1000).finish()
+  const target = createMemoryTarget()
+  const run = await runBackup({ target, sources: [tree.root], pipeline })
+  const key = [...(await objectsOf(target)).keys()].find((each) => each.includes('/data/'))
+  await target.put(key!, Buffer.alloc(10))
+  for (const level of ['chain', 'full'] as const) expect(await verifyRun(run, level)).toMatchObject({ ok: false, damaged: { total: 1 } })
 })

@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -6,6 +7,7 @@ import { hasCode } from '../../../src/core/errors.ts'
 import { reapLeases } from '../../../src/engine/snapshots/reaper.ts'
 import { createLocalDirTarget } from '../../../src/engine/targets/local-dir/local-dir-target.ts'
 import { createMemoryTarget } from '../../../src/engine/targets/memory/memory-target.ts'
+import type { Target } from '../../../src/engine/targets/target.ts'
 import { createNodeMaker } from '../../../src/lib/posix-mknod.ts'
 import { type BackupOptions, type BackupRun, entriesBelow, objectsOf, restoreRun, runBackup } from '../../support/engine.ts'
 import { btrfs, type LoopFilesystem, loopFilesystem, mounted, subvolumesOf, whyNoLoop } from '../../support/loop-filesystem.ts'
@@ -13,6 +15,17 @@ import { eventsOf, leaseFiles, servicesFor } from '../../support/snapshot-case.t
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 
 const why = await whyNoLoop('btrfs')
+
+/** A target that takes nothing of the payload before something else is done. */
+function heldTarget(inner: Target, until: () => Promise<unknown>): Target {
+  return {
+    ...inner,
+    async put(key, body, options) {
+      await until()
+      return inner.put(key, body, options)
+    },
+  }
+}
 
 describe.skipIf(why !== undefined)(`a backup through a Btrfs snapshot${why === undefined ? '' : `: ${why}`}`, () => {
   let disk: LoopFilesystem
@@ -183,6 +196,10 @@ describe.skipIf(why !== undefined)(`a backup through a Btrfs snapshot${why === u
     await using __ = await mounted(['-t', 'proc', 'bastion-test'], at('fs'))
     await using ___ = await mounted(['--bind', at('keep')], at('skip'))
     const target = createMemoryTarget()
+    // The snapshots stand beside the source, not in it: not even the time of its own directory is another one.
+    const dataDirectory = path.join(disk.path, `data${++count}`)
+    const ownDirectories = [dataDirectory]
+    const snapshots = servicesFor(dataDirectory)
     for (const spec of [
       {},
       { one_file_system: true },
@@ -191,16 +208,14 @@ describe.skipIf(why !== undefined)(`a backup through a Btrfs snapshot${why === u
       { symlink_policy: 'follow' as const },
       { symlink_policy: 'skip' as const, hardlink_policy: 'copy' as const },
     ]) {
-      const frozen = await freeze(source, { target, spec: { ...spec, snapshot_mode: 'auto' } })
-      const live = await runBackup({ target, sources: [source], spec, ownDirectories: [data.path] })
+      const frozen = await freeze(source, { target, snapshots, dataDirectory, ownDirectories, spec: { ...spec, snapshot_mode: 'auto' } })
+      const live = await runBackup({ target, sources: [source], spec, ownDirectories })
       const entries = async (run: BackupRun) =>
         [...(await entriesBelow(run, source.slice(1))).values()].map(
           ({ at: _at, grade: _grade, bytes: _bytes, targetBytes: _target, ...entry }) => entry,
         )
       expect(frozen.outcome.manifest.snapshot.status).toBe('ready')
-      // The holder is made in the source, so the source's own directory is as old as that in the snapshot; its removal comes later.
-      const withoutRoot = (list: Awaited<ReturnType<typeof entries>>) => list.filter((entry) => `/${entry.path}` !== source)
-      expect(withoutRoot(await entries(frozen)), JSON.stringify(spec)).toEqual(withoutRoot(await entries(live)))
+      expect(await entries(frozen), JSON.stringify(spec)).toEqual(await entries(live))
     }
   })
 
@@ -236,6 +251,44 @@ describe.skipIf(why !== undefined)(`a backup through a Btrfs snapshot${why === u
     const target = createMemoryTarget()
     await expect(freeze(source, { snapshots, target })).rejects.toSatisfy(
       (error) => hasCode(error, 'snapshot_unavailable') && error.message.includes(`${source}/late`),
+    )
+    expect([...(await objectsOf(target, 'test-job')).keys()]).toEqual([])
+    expectNothingLeft(source)
+  })
+
+  test('takes no hole for what is an empty directory live too: what was nested in the subvolume that a source is a snapshot of', async () => {
+    const origin = await subvolume()
+    await btrfs('subvolume', 'create', path.join(origin, 'nested'))
+    const source = path.join(disk.path, `s${++count}`)
+    await btrfs('subvolume', 'snapshot', origin, source)
+    const run = await freeze(source)
+    expect(run.outcome).toMatchObject({ status: 'success', summary: { grade: 'atomic_volume' } })
+    expect([...(await entriesBelow(run, source.slice(1))).keys()]).toEqual(['', '/file', '/nested'])
+  })
+
+  test('reads a nested subvolume live that could not be frozen, tells it with its path and grades by it, and a required one fails with nothing stored', async () => {
+    const source = await subvolume()
+    await btrfs('subvolume', 'create', path.join(source, 'nested'))
+    writeFileSync(path.join(source, 'nested/file'), 'nested')
+    const { host } = servicesFor(data.path)
+    const run: typeof host.run = (command) =>
+      command.args[1] === 'snapshot' && command.args.at(-1)!.endsWith('-2')
+        ? Promise.resolve({ code: 1, timedOut: false, stdout: '', stderr: 'ERROR: cannot snapshot: No space left on device' })
+        : host.run(command)
+    const snapshots = servicesFor(data.path, {}, { run })
+    const auto = await freeze(source, { snapshots, spec: { snapshot_mode: 'auto' } })
+    expect(auto.outcome).toMatchObject({ status: 'success', summary: { grade: 'stable' } })
+    expect(auto.outcome.summary.filesystem.coverage).toContainEqual(
+      expect.objectContaining({ path: `${source}/nested`, read: 'live', reason: expect.stringContaining('No space left on device') }),
+    )
+    expect(auto.events.filter(({ kind }) => kind === 'snapshot_unavailable')).toMatchObject([
+      { level: 'warn', fields: { paths: [`${source}/nested`], reason: expect.stringContaining('No space left on device') } },
+    ])
+    const entries = await entriesBelow(auto, source.slice(1))
+    expect(['/file', '/nested/file'].map((name) => entries.get(name)?.grade)).toEqual(['atomic_volume', 'stable'])
+    const target = createMemoryTarget()
+    await expect(freeze(source, { target, snapshots })).rejects.toSatisfy(
+      (error) => hasCode(error, 'snapshot_unavailable') && error.message.includes(`${source}/nested`),
     )
     expect([...(await objectsOf(target, 'test-job')).keys()]).toEqual([])
     expectNothingLeft(source)
@@ -324,69 +377,164 @@ describe.skipIf(why !== undefined)(`a backup through a Btrfs snapshot${why === u
     expect(existsSync('pwned') || existsSync('/pwned') || existsSync(path.join(disk.path, 'pwned'))).toBe(false)
   })
 
-  test('fails when the snapshot is taken away while it is read', async () => {
+  test.for([{}, { consistency_policy: 'fail' }] as const)('fails when the snapshot is taken away while it is read, and says so: %j', async (spec) => {
     const source = await subvolume()
     for (let i = 0; i < 300; i++) writeFileSync(path.join(source, `f${i}`), String(i))
     const target = createMemoryTarget()
+    let snapshotPath = ''
     const run = freeze(source, {
       target,
+      spec,
       onEvent: ({ kind, fields }) => {
         if (kind === 'packaging') spawnSync('btrfs', ['subvolume', 'delete', snapshotPath])
         if (kind === 'snapshot_ready') snapshotPath = String(fields['snapshot_path'])
       },
     })
-    let snapshotPath = ''
     await expect(run).rejects.toSatisfy((error) => hasCode(error, 'snapshot_unavailable') && error.message.includes('not there any more'))
     expect([...(await objectsOf(target, 'test-job')).keys()]).toEqual([])
     expectNothingLeft(source)
   })
 
+  describe('whose snapshot cannot be removed', () => {
+    /** What stands in the way, on the snapshot and for real; done away with when it is disposed of. */
+    const causes: { name: string; reason: RegExp; begin: (snapshot: string) => Promise<AsyncDisposable> }[] = [
+      {
+        name: 'it is busy: somebody sends it',
+        reason: /Operation not permitted/,
+        async begin(snapshot) {
+          const send = spawn('btrfs', ['send', snapshot], { stdio: ['ignore', 'pipe', 'ignore'] })
+          await once(send.stdout, 'readable') // and nobody reads on, so it waits
+          return {
+            async [Symbol.asyncDispose]() {
+              send.kill('SIGKILL')
+              send.stdout.destroy()
+              await once(send, 'exit')
+            },
+          }
+        },
+      },
+      {
+        name: 'it is not permitted: somebody has made it the default subvolume',
+        reason: /default subvolume/,
+        async begin(snapshot) {
+          await btrfs('subvolume', 'set-default', snapshot)
+          return { [Symbol.asyncDispose]: async () => void (await btrfs('subvolume', 'set-default', '5', disk.path)) }
+        },
+      },
+    ]
+    test.for(causes)('because $name, is a warning that says so, and the snapshot is gone after the cause is', async ({ reason, begin }) => {
+      const source = await subvolume()
+      writeFileSync(path.join(source, 'large'), Buffer.alloc(2 ** 20, 'x'))
+      const snapshots = servicesFor(data.path)
+      const cause: Promise<AsyncDisposable>[] = []
+      const held = heldTarget(createMemoryTarget(), () => Promise.all(cause))
+      const run = await freeze(source, {
+        target: held,
+        snapshots,
+        onEvent: ({ kind, fields }) => {
+          if (kind === 'snapshot_ready') cause.push(begin(String(fields['snapshot_path'])))
+        },
+      })
+      {
+        await using _ = await cause[0]!
+        expect(run.outcome).toMatchObject({
+          status: 'warning',
+          summary: { grade: 'atomic_volume', filesystem: { snapshot: { status: 'cleanup_failed', reason: expect.any(String) } } },
+        })
+        const told = {
+          provider: 'btrfs',
+          snapshot_path: `${source}/.bastion-snapshots/${run.ref.runId}-1`,
+          reason: expect.stringMatching(reason),
+        }
+        expect(run.events.filter(({ kind }) => kind === 'snapshot_cleanup_failed')).toMatchObject([{ level: 'warn', fields: told }])
+        expect(await reapLeases(snapshots.leases, snapshots.providers, { waitMs: 0 })).toMatchObject([{ removed: [], kept: [{}] }])
+        expect(existsSync(told.snapshot_path)).toBe(true)
+      }
+      expect(await reapLeases(snapshots.leases, snapshots.providers, { waitMs: 0 })).toMatchObject([{ removed: [{}], kept: [] }])
+      expectNothingLeft(source)
+    })
+  })
+
   describe('that is not to be had', () => {
-    const cases: { name: string; reason: RegExp; options: () => Promise<Partial<BackupOptions> & { source?: string }> }[] = [
+    let ext4: LoopFilesystem
+    let tmpfs: AsyncDisposable
+    let inMemory: string
+    beforeAll(async () => {
+      ext4 = await loopFilesystem('ext4', { sizeBytes: 16 * 2 ** 20 })
+      writeFileSync(path.join(ext4.path, 'file'), 'content')
+      inMemory = path.join(data.path, 'in memory')
+      mkdirSync(inMemory)
+      tmpfs = await mounted(['-t', 'tmpfs', 'bastion-test'], inMemory)
+      writeFileSync(path.join(inMemory, 'file'), 'content')
+    })
+    afterAll(async () => {
+      await tmpfs[Symbol.asyncDispose]()
+      await ext4[Symbol.asyncDispose]()
+    })
+
+    /** `remedy` is what a person is told to do about it. */
+    const cases: { name: string; reason: RegExp; remedy: RegExp; options: () => Promise<Partial<BackupOptions> & { source?: string }> }[] = [
       {
         name: 'a path outside the allowed directories',
         reason: /not below a directory that this node allows/,
+        remedy: /Allow it too: --snapshot-root \//,
         options: async () => ({ snapshots: servicesFor(data.path, { roots: ['/srv'] }) }),
       },
       {
         name: 'no allowed directory at all',
         reason: /allows source snapshots nowhere/,
+        remedy: /Allow them: --snapshot-root \//,
         options: async () => ({ snapshots: servicesFor(data.path, { roots: [] }) }),
       },
       {
         name: 'a provider that is not enabled',
         reason: /btrfs is not enabled/,
+        remedy: /Enabled are: zfs\. BASTION_SNAPSHOT_PROVIDERS/,
         options: async () => ({ snapshots: servicesFor(data.path, { enabled: ['zfs'] }) }),
       },
       {
         name: 'a provider nobody knows',
         reason: /no snapshot provider timemachine/,
+        remedy: /There are btrfs, zfs, lvm/,
         options: async () => ({ spec: { snapshot_provider: 'timemachine' } }),
       },
       {
         name: 'no btrfs program',
         reason: /btrfs is not installed/,
+        remedy: /Install btrfs-progs/,
         options: async () => ({ snapshots: servicesFor(data.path, {}, { findProgram: () => null }) }),
       },
-      { name: 'a node without snapshots', reason: /not set up/, options: async () => ({ snapshots: undefined as never }) },
+      { name: 'a node without snapshots', reason: /not set up/, remedy: /--snapshot auto/, options: async () => ({ snapshots: undefined as never }) },
       {
-        name: 'another filesystem',
-        reason: /no logical volume|which no snapshot provider can freeze/,
-        options: async () => ({ source: data.path, ownDirectories: [] }),
+        name: 'ext4',
+        reason: /is on ext4 on \/dev\/loop\d+, which is no logical volume/,
+        remedy: /Keep it on a logical volume, on Btrfs or on ZFS/,
+        options: async () => ({ source: ext4.path }),
+      },
+      {
+        name: 'a filesystem nobody freezes',
+        reason: /which no snapshot provider can freeze/,
+        remedy: /--exclude or --one-file-system/,
+        options: async () => ({ source: inMemory, ownDirectories: [] }),
       },
     ]
-    test.each(cases)('for $name: required fails with nothing stored, auto reads live', async ({ reason, options }) => {
-      const { source = await subvolume(), ...over } = await options()
-      const target = createMemoryTarget()
-      await expect(freeze(source, { target, ...over })).rejects.toSatisfy(
-        (error) => hasCode(error, 'snapshot_unavailable') && reason.test(error.message),
-      )
-      expect([...(await objectsOf(target, 'test-job')).keys()]).toEqual([])
-      const run = await freeze(source, { target, ...over, spec: { ...over.spec, snapshot_mode: 'auto' } })
-      expect(run.outcome).toMatchObject({ status: 'success', summary: { grade: 'stable' } })
-      expect(run.outcome.manifest.snapshot).toMatchObject({ mode: 'auto', status: 'unavailable', reason: expect.stringMatching(reason) })
-      expect(eventsOf(run.events, 'snapshot_unavailable')).toHaveLength(1)
-    })
+    test.each(cases)(
+      'for $name: required fails with nothing stored and says what to do, auto reads live with a warning event',
+      async ({ reason, remedy, options }) => {
+        const { source = await subvolume(), ...over } = await options()
+        const target = createMemoryTarget()
+        await expect(freeze(source, { target, ...over })).rejects.toSatisfy(
+          (error) => hasCode(error, 'snapshot_unavailable') && reason.test(error.message) && remedy.test(error.hint ?? ''),
+        )
+        expect([...(await objectsOf(target, 'test-job')).keys()]).toEqual([])
+        const run = await freeze(source, { target, ...over, spec: { ...over.spec, snapshot_mode: 'auto' } })
+        expect(run.outcome).toMatchObject({ status: 'success', summary: { grade: 'stable' } })
+        expect(run.outcome.manifest.snapshot).toMatchObject({ mode: 'auto', status: 'unavailable', reason: expect.stringMatching(reason) })
+        expect(run.events.filter(({ kind }) => kind === 'snapshot_unavailable')).toMatchObject([
+          { level: 'warn', fields: { reason: expect.stringMatching(reason) } },
+        ])
+      },
+    )
 
     test('because the filesystem is mounted read-only says so', async () => {
       await using other = await loopFilesystem('btrfs')

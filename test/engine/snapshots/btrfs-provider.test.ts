@@ -190,7 +190,10 @@ describe.skipIf(why !== undefined)(`Btrfs${why === undefined ? '' : `: ${why}`}`
     test('it is not frozen where nobody but root could remove the snapshot', async () => {
       const place = await owned(disk)
       const before = await subvolumesOf(disk)
-      expect(await asUser({ ...place, mode: 'required' })).toEqual({ error: expect.stringContaining('mounted without user_subvol_rm_allowed') })
+      expect(await asUser({ ...place, mode: 'required' })).toEqual({
+        error: expect.stringContaining('mounted without user_subvol_rm_allowed'),
+        stored: [],
+      })
       expect(await asUser({ ...place, mode: 'auto' })).toMatchObject({ status: 'success', grade: 'stable', snapshot: { status: 'unavailable' } })
       expect(await subvolumesOf(disk)).toEqual(before)
     })
@@ -202,9 +205,9 @@ describe.skipIf(why !== undefined)(`Btrfs${why === undefined ? '' : `: ${why}`}`
       for (const nested of [open, closed]) await btrfs('subvolume', 'create', nested)
       writeFileSync(path.join(open, 'readable'), 'x')
       chmodSync(closed, 0o700)
-      expect(await asUser({ ...place, mode: 'required' })).toEqual({ error: expect.stringContaining('belongs to another user') })
+      expect(await asUser({ ...place, mode: 'required' })).toEqual({ error: expect.stringContaining('belongs to another user'), stored: [] })
       const run = await asUser({ ...place, mode: 'auto' })
-      expect(run).toMatchObject({ status: 'warning', snapshot: { status: 'ready' } })
+      expect(run).toMatchObject({ status: 'warning', grade: 'stable', snapshot: { status: 'ready' } })
       expect(run.entries).toContain('/open/readable')
       expect(Object.fromEntries(run.coverage!.map(({ path: at, read }) => [at, read]))).toMatchObject({
         [place.source]: 'snapshot',

@@ -20,7 +20,7 @@ import { newBucket, radosgw, whyNoRadosgw } from '../../support/servers/radosgw.
 import { sftpTarget } from '../../support/servers/sftp-target.ts'
 import { webdavKinds, type WebdavKind } from '../../support/servers/webdav-servers.ts'
 import type { WebdavServer } from '../../support/servers/webdav-server.ts'
-import { testTargetContract } from '../../support/target-contract.ts'
+import { type ContractFeature, testTargetContract } from '../../support/target-contract.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 
 const folders: AsyncDisposable[] = []
@@ -71,28 +71,37 @@ async function s3OnRadosgw(): Promise<Target> {
   return createS3Target({ ...server, bucket: await newBucket(server), prefix: 'some/place', clock: { now: Date.now }, timeouts })
 }
 
-type Place = [name: string, open: () => Target | Promise<Target>, whyNot?: string | undefined, cannot?: Readonly<Record<string, string>>]
+type Place = [
+  name: string,
+  claims: readonly ContractFeature[],
+  open: () => Target | Promise<Target>,
+  whyNot?: string | undefined,
+  cannot?: Readonly<Record<string, string>>,
+]
+
+const everything: readonly ContractFeature[] = ['atomicPut', 'rangeReads', 'conditionalPut', 'realTree']
 
 const places: Place[] = [
-  ['memory', () => createMemoryTarget({ clock: { now: () => 1_700_000_000_000 } })],
-  ['local_dir on a disk', () => localDir()],
+  ['memory', ['atomicPut', 'rangeReads', 'conditionalPut'], () => createMemoryTarget({ clock: { now: () => 1_700_000_000_000 } })],
+  ['local_dir on a disk', everything, () => localDir()],
 ]
 
 const servers: Place[] = [
-  ['sftp on OpenSSH', sftpOnOpenssh, whyNoOpenssh()],
-  ['sftp on a server without extensions', sftpWithoutExtensions],
-  ['s3 on radosgw', s3OnRadosgw, await whyNoRadosgw()],
-  ...webdavKinds.map((kind): Place => [`webdav on ${kind.name}`, () => webdav(kind), kind.whyNot, kind.cannot]),
+  ['sftp on OpenSSH', everything, sftpOnOpenssh, whyNoOpenssh()],
+  ['sftp on a server without extensions', everything, sftpWithoutExtensions],
+  ['s3 on radosgw', ['atomicPut', 'rangeReads'], s3OnRadosgw, await whyNoRadosgw()],
+  ...webdavKinds.map((kind): Place => [`webdav on ${kind.name}`, ['atomicPut', 'rangeReads'], () => webdav(kind), kind.whyNot, kind.cannot]),
 ]
 
-for (const [name, open, whyNot, cannot] of [...places, ...servers]) {
+for (const [name, claims, open, whyNot, cannot] of [...places, ...servers]) {
   if (whyNot !== undefined) {
     test(`contract: ${name}`, ({ skip }) => skip(whyNot))
     continue
   }
-  testTargetContract(name, open, cannot)
+  testTargetContract(name, claims, open, cannot)
   testTargetContract(
     `retrying ${name} that fails every third request and breaks off every fourth get`,
+    claims,
     async () => {
       const faulty = createFaultyTarget(await open(), {
         rules: [
@@ -113,15 +122,15 @@ for (const [name, open, whyNot, cannot] of [...places, ...servers]) {
 }
 
 // What the wrappers promise does not depend on how far away the place is.
-for (const [name, open] of places) {
-  testTargetContract(`counting ${name}`, async () => createCountingTarget(await open()))
-  testTargetContract(`throttled ${name}`, async () => throttled(await open()))
-  testTargetContract(`faulty ${name} without faults`, async () => createFaultyTarget(await open(), {}))
-  testTargetContract(`faulty ${name} with room enough`, async () => createFaultyTarget(await open(), { fullAfterBytes: 2 ** 40 }))
-  testTargetContract(`retrying ${name}`, async () => retrying(await open()))
+for (const [name, claims, open] of places) {
+  testTargetContract(`counting ${name}`, claims, async () => createCountingTarget(await open()))
+  testTargetContract(`throttled ${name}`, claims, async () => throttled(await open()))
+  testTargetContract(`faulty ${name} without faults`, claims, async () => createFaultyTarget(await open(), {}))
+  testTargetContract(`faulty ${name} with room enough`, claims, async () => createFaultyTarget(await open(), { fullAfterBytes: 2 ** 40 }))
+  testTargetContract(`retrying ${name}`, claims, async () => retrying(await open()))
 }
 
-if (existsSync('/dev/shm')) testTargetContract('local_dir in memory (tmpfs)', () => localDir('/dev/shm'))
+if (existsSync('/dev/shm')) testTargetContract('local_dir in memory (tmpfs)', everything, () => localDir('/dev/shm'))
 else test('contract: local_dir in memory (tmpfs)', ({ skip }) => skip('there is no /dev/shm here'))
 
 function throttled(inner: Target): Target {

@@ -36,7 +36,7 @@ export async function apacheWebdav({ account, scheme = 'basic', tls, directives 
   return await openWebdavServer({
     owner,
     secure: tls !== undefined,
-    async command({ work, folder, port }) {
+    async command({ work, folder, accessLog, port }) {
       const usersFile = path.join(work, 'users')
       const lines = [
         ...modules.map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`),
@@ -46,6 +46,8 @@ export async function apacheWebdav({ account, scheme = 'basic', tls, directives 
         `PidFile ${work}/apache.pid`,
         `Mutex file:${work} default`,
         `ErrorLog ${work}/error.log`,
+        // Whose syntax `appearancesInApache` reads; a line is written when its request is done.
+        `CustomLog ${accessLog} "%m %>s %U %{Destination}i"`,
         `DavLockDB ${work}/locks`,
         ...(tls === undefined ? [] : ['SSLEngine on', `SSLCertificateFile ${tls.certificateFile}`, `SSLCertificateKeyFile ${tls.keyFile}`]),
         `Alias /dav ${folder}`,

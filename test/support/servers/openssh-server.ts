@@ -23,6 +23,8 @@ export interface OpensshServer extends AsyncDisposable {
   readonly privateKeyFile: string
   /** Where tests may put what they want served. */
   readonly folder: string
+  /** what its SFTP server writes down of requests, a line each */
+  readonly accessLog: string
   /** Processes that serve somebody who was let in. */
   sessions(): Promise<number[]>
 }
@@ -63,7 +65,8 @@ async function startIn(folder: AsyncDisposable & { readonly path: string }): Pro
       'KbdInteractiveAuthentication no',
       'PermitRootLogin prohibit-password',
       'MaxStartups 100',
-      'Subsystem sftp internal-sftp',
+      // By the account's shell.
+      `Subsystem sftp /usr/lib/openssh/sftp-server -e -l INFO 2>> '${file('access.log')}'`,
       '',
     ].join('\n'),
   )
@@ -83,6 +86,7 @@ async function startIn(folder: AsyncDisposable & { readonly path: string }): Pro
     privateKey: await readFile(file('user-key'), 'utf8'),
     privateKeyFile: file('user-key'),
     folder: file('served'),
+    accessLog: file('access.log'),
     sessions: () => descendantsOf(daemon.pid!),
     async [Symbol.asyncDispose]() {
       await endAll(daemon, ended)

@@ -1,6 +1,8 @@
 import { createHash, generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import {
+  chmodSync,
+  chownSync,
   closeSync,
   constants,
   fstatSync,
@@ -12,7 +14,9 @@ import {
   readSync,
   rmdirSync,
   statSync,
+  symlinkSync,
   unlinkSync,
+  utimesSync,
   writeSync,
   type Stats,
 } from 'node:fs'
@@ -37,6 +41,8 @@ export type SftpRequestName =
   | 'REMOVE'
   | 'RMDIR'
   | 'MKDIR'
+  | 'SYMLINK'
+  | 'SETSTAT'
 
 export interface PlainSftpServer extends AsyncDisposable {
   readonly port: number
@@ -54,6 +60,10 @@ export interface PlainSftpOptions {
   ignores?: ReadonlySet<SftpRequestName>
   /** Its listings are names only. */
   namesOnly?: boolean
+  /** It takes the names of a link in the other order, as some servers do that go by OpenSSH's and not by the protocol. */
+  linksReversed?: boolean
+  /** Owners cannot be changed, as by an account that is not root. */
+  keepsOwners?: boolean
 }
 
 /** An SFTP server of nothing but version 3 of the protocol: no extension, small requests, paths as the operating system takes them. */
@@ -105,7 +115,7 @@ function authenticate(asked: AuthContext, account: { username: string; password:
 }
 
 /** Calls the operating system in the middle of everything: this serves tests, not people. */
-function serve(sftp: SFTPWrapper, requests: SftpRequestName[], { ignores, namesOnly = false }: PlainSftpOptions): void {
+function serve(sftp: SFTPWrapper, requests: SftpRequestName[], { ignores, namesOnly = false, linksReversed, keepsOwners }: PlainSftpOptions): void {
   const files = new Map<string, number>()
   const listings = new Map<string, { directory: string; names: string[] }>()
   let lastHandle = 0
@@ -159,6 +169,14 @@ function serve(sftp: SFTPWrapper, requests: SftpRequestName[], { ignores, namesO
   on('RENAME', (id, from: string, to: string) => {
     linkSync(from, to)
     ok(id, unlinkSync(from))
+  })
+  on('SYMLINK', (id, link: string, to: string) => ok(id, linksReversed === true ? symlinkSync(link, to) : symlinkSync(to, link)))
+  on('SETSTAT', (id, file: string, { mode, uid, gid, atime, mtime }: Partial<Stats> & { atime?: number; mtime?: number }) => {
+    if (uid !== undefined && keepsOwners === true) return sftp.status(id, STATUS_CODE.PERMISSION_DENIED)
+    if (uid !== undefined && gid !== undefined) chownSync(file, uid, gid)
+    if (mode !== undefined) chmodSync(file, mode & 0o7777)
+    if (atime !== undefined && mtime !== undefined) utimesSync(file, atime, mtime)
+    sftp.status(id, STATUS_CODE.OK)
   })
   on('OPENDIR', (id, directory: string) => {
     const handle = newHandle()

@@ -6,7 +6,7 @@ import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { freePort } from './free-port.ts'
-import { sharedServer, startDaemon } from './shared-server.ts'
+import { logOf, sharedServer, startDaemon } from './shared-server.ts'
 
 const exec = promisify(execFile)
 const commands = ['radosgw', 'radosgw-admin', 'ceph', 'ceph-authtool', 'ceph-mon', 'ceph-osd', 'monmaptool']
@@ -17,6 +17,8 @@ export interface S3Server {
   endpoint: string
   region: string
   credentials: { accessKeyId: string; secretAccessKey: string }
+  /** what the gateway says, a line for each request that is done among it */
+  accessLog: string
 }
 
 /** Why no S3 server can be had here, as the reason of a skipped test; absent when one can. */
@@ -33,8 +35,8 @@ export async function whyNoRadosgw(): Promise<string | undefined> {
 
 /** Ceph's S3 server over a cluster of one node that keeps everything in memory; one for the whole test run. */
 export async function radosgw(): Promise<S3Server> {
-  const endpoint = await sharedServer('radosgw', start)
-  return { endpoint, region: 'us-east-1', credentials: { accessKeyId, secretAccessKey } }
+  const { endpoint, accessLog } = JSON.parse(await sharedServer('radosgw', start)) as Pick<S3Server, 'endpoint' | 'accessLog'>
+  return { endpoint, accessLog, region: 'us-east-1', credentials: { accessKeyId, secretAccessKey } }
 }
 
 /** A client of the SDK, for looking from outside. */
@@ -80,7 +82,7 @@ async function start(folder: string): Promise<string> {
   await answers(endpoint)
   const keys = ['--access-key', accessKeyId, '--secret', secretAccessKey]
   await run('radosgw-admin', 'user', 'create', '--uid', 'test', '--display-name', 'test', ...keys)
-  return endpoint
+  return JSON.stringify({ endpoint, accessLog: logOf(folder, 'rgw') })
 }
 
 /** cephx and messenger v1: without authentication the gateway hangs while it connects. No sockets in the folder, whose path may be too long for one. */
@@ -111,7 +113,7 @@ mon_cluster_log_file = ${folder}/cluster.log
 mon_data = ${folder}/mon
 osd_data = ${folder}/osd
 osd_objectstore = memstore
-memstore_device_bytes = ${4 * 2 ** 30}
+memstore_device_bytes = ${8 * 2 ** 30}
 [client.admin]
 rgw_data = ${folder}/rgw
 rgw_frontends = beast endpoint=127.0.0.1:${port}

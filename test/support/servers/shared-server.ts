@@ -37,12 +37,17 @@ export async function sharedServer(name: string, start: (folder: string) => Prom
 /** Starts a process that outlives this one. Its command line must name `folder`, by which it is known again when it is ended. */
 export async function startDaemon(folder: string, name: string, command: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<void> {
   await mkdir(path.join(folder, 'pids'), { recursive: true })
-  const log = openSync(path.join(folder, `${name}.log`), 'a')
+  const log = openSync(logOf(folder, name), 'a')
   const daemon = spawn(command[0]!, command.slice(1), { detached: true, stdio: ['ignore', log, log], env: { ...process.env, ...env } })
   closeSync(log)
   await started(daemon)
   await writeFile(path.join(folder, 'pids', name), String(daemon.pid))
   daemon.unref()
+}
+
+/** Where a process that was started so says what it has to say. */
+export function logOf(folder: string, name: string): string {
+  return path.join(folder, `${name}.log`)
 }
 
 /** Ends the shared servers whose folders lie in a run's folder, at once: they keep nothing. */

@@ -9,6 +9,8 @@ export interface WebdavServer extends AsyncDisposable {
   readonly url: string
   /** what the server shows below `url` */
   readonly folder: string
+  /** where it writes down its requests, if it was told to */
+  readonly accessLog: string
 }
 
 export interface Account {
@@ -28,6 +30,7 @@ export interface ServerPlace {
   work: string
   /** what it serves */
   folder: string
+  accessLog: string
   port: number
 }
 
@@ -43,13 +46,15 @@ export async function openWebdavServer(options: {
   const owner = process.getuid?.() === 0 ? options.owner : undefined
   const work = await workFolder(owner && { owner })
   const folder = path.join(work.path, 'served')
+  const accessLog = path.join(work.path, 'access.log')
   try {
     await mkdir(folder)
     if (owner !== undefined) await chown(folder, owner.uid, owner.gid)
-    const server = await startServer((port) => options.command({ work: work.path, folder, port }))
+    const server = await startServer((port) => options.command({ work: work.path, folder, accessLog, port }))
     return {
       url: `${options.secure === true ? 'https' : 'http'}://127.0.0.1:${server.port}/dav`,
       folder,
+      accessLog,
       async [Symbol.asyncDispose]() {
         await server[Symbol.asyncDispose]()
         await work[Symbol.asyncDispose]()

@@ -51,9 +51,9 @@ export function openBtrfsSnapshot(path: BytePath, record: SnapshotRecord, ioctl:
 /** What the program said, as a sentence for people. */
 export function commandFailure(doing: string, { code, timedOut, stderr }: CommandResult): string {
   if (timedOut) return `btrfs took too long to ${doing}`
-  const said = stderr
-    .split('\n')
-    .filter((line) => line.startsWith('ERROR:'))
-    .map((line) => line.slice('ERROR:'.length).trim())
-  return `btrfs could not ${doing}: ${said.join('; ') || `exit code ${code ?? 'none'}`}`
+  const lines = stderr.split('\n').filter((line) => line !== '')
+  const errors = lines.filter((line) => line.startsWith('ERROR:'))
+  // Of some failures it only warns.
+  const said = (errors.length > 0 ? errors : lines).map((line) => line.replace(/^(?:ERROR|WARNING):\s*/, ''))
+  return `btrfs could not ${doing}: ${said.slice(0, 3).join('; ') || `exit code ${code ?? 'none'}`}`
 }

@@ -2,7 +2,7 @@ import type { SnapshotRecord } from '../../../core/snapshot-lease.ts'
 import { fromPathText, pathText } from '../../../lib/byte-path.ts'
 import { mountOf } from '../../../lib/mount-table.ts'
 import { snapshotDescriptions } from '../../../protocol/snapshot-descriptions.ts'
-import { mountHolder, privateMount } from '../private-mount.ts'
+import { placeInMount, planMounted, privateMount } from '../private-mount.ts'
 import { createProgramRunner } from '../program-runner.ts'
 import { isRefusal, type Refusal, type SnapshotHost, type SnapshotProvider } from '../snapshot-provider.ts'
 import { deviceType, isBroken, type LogicalVolume, readVolume } from './lvm-volume.ts'
@@ -48,39 +48,25 @@ export function createLvmProvider(host: SnapshotHost): SnapshotProvider {
       const type = await deviceType(device, runner)
       if (isRefusal(type)) return type
       if (type === 'crypt') return { reason: `${device} is encrypted above LVM, and a snapshot of it would have to be unlocked a second time` }
-      if (type !== 'lvm') return { reason: `${pathText(path).text} is on ${mount.fsType} on ${device}, which is no logical volume` }
+      if (type !== 'lvm') {
+        return {
+          reason: `${pathText(path).text} is on ${mount.fsType} on ${device}, which is no logical volume`,
+          hint: `${mount.fsType === 'xfs' ? 'Freeze it file by file with --snapshot-provider reflink, or keep' : 'Keep'} it on a logical volume, on Btrfs or on ZFS.`,
+        }
+      }
       if (!host.isAdministrator) return { reason: 'LVM snapshots can be made by root only', hint: 'Run as root.' }
       const volume = await readVolume(device, runner)
       if (volume === 'absent') return { reason: `LVM does not know ${device}` }
       if (isRefusal(volume)) return volume
-      const below = path.slice(mount.mountPoint === '/' ? 0 : mount.mountPoint.length)
       const { vg_name: vg, lv_name: lv, lv_uuid, pool_lv } = volume
-      return {
-        unit: {
-          provider: 'lvm',
-          key: `lvm:${lv_uuid}`,
-          label: `lvm:${vg}/${lv}`,
-          root: mount.mountPoint,
-          filesystem: 'private mounts',
-          holder: mountHolder(workDirectory),
-          facts: { vg, lv, lv_uuid, kind: pool_lv === '' ? 'thick' : 'thin', fs_type: mount.fsType },
-        },
-        inside: `${mount.root === '/' ? '' : mount.root}${below === '/' ? '' : below}`,
-      }
-    },
-    plan(unit, { runId, number, ownerToken }) {
-      const name = `${runId}-${number}`
-      const path = pathText(`${unit.holder}/${name}`)
-      return {
+      return placeInMount(mount, path, workDirectory, {
         provider: 'lvm',
-        unit: unit.label,
-        name,
-        root: pathText(unit.root),
-        path,
-        facts: { ...unit.facts, owner_token: ownerToken },
-        identity: null,
-      }
+        key: `lvm:${lv_uuid}`,
+        label: `lvm:${vg}/${lv}`,
+        facts: { vg, lv, lv_uuid, kind: pool_lv === '' ? 'thick' : 'thin', fs_type: mount.fsType },
+      })
     },
+    plan: planMounted,
     async create(records, lockFd) {
       const refusals: (Refusal | null)[] = []
       for (const record of records) {

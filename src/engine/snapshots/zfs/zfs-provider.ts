@@ -1,7 +1,7 @@
 import type { SnapshotRecord } from '../../../core/snapshot-lease.ts'
 import { fromPathText, pathText } from '../../../lib/byte-path.ts'
 import { mountOf } from '../../../lib/mount-table.ts'
-import { mountHolder, privateMount } from '../private-mount.ts'
+import { placeInMount, planMounted, privateMount } from '../private-mount.ts'
 import { createProgramRunner, failureText } from '../program-runner.ts'
 import { isRefusal, type CreateOutcome, type Refusal, type SnapshotHost, type SnapshotProvider } from '../snapshot-provider.ts'
 
@@ -47,35 +47,15 @@ export function createZfsProvider(host: SnapshotHost): SnapshotProvider {
       if (found === 'absent') return { reason: `the dataset ${dataset} does not exist` }
       if (isRefusal(found)) return found
       if (found.get('keystatus') === 'unavailable') return { reason: `the key of ${dataset} is not loaded`, hint: `zfs load-key ${dataset}` }
-      const below = path.slice(mount.mountPoint === '/' ? 0 : mount.mountPoint.length)
       const guid = found.get('guid') ?? ''
-      return {
-        unit: {
-          provider: 'zfs',
-          key: `zfs:${guid}`,
-          label: `zfs:${dataset}`,
-          root: mount.mountPoint,
-          filesystem: 'private mounts',
-          holder: mountHolder(workDirectory),
-          facts: { dataset, dataset_guid: guid },
-        },
-        // The snapshot is mounted whole, also where only a part of the dataset is bound here.
-        inside: `${mount.root === '/' ? '' : mount.root}${below === '/' ? '' : below}`,
-      }
-    },
-    plan(unit, { runId, number, ownerToken }) {
-      const name = `${runId}-${number}`
-      const path = pathText(`${unit.holder}/${name}`)
-      return {
+      return placeInMount(mount, path, workDirectory, {
         provider: 'zfs',
-        unit: unit.label,
-        name,
-        root: pathText(unit.root),
-        path,
-        facts: { ...unit.facts, owner_token: ownerToken },
-        identity: null,
-      }
+        key: `zfs:${guid}`,
+        label: `zfs:${dataset}`,
+        facts: { dataset, dataset_guid: guid },
+      })
     },
+    plan: planMounted,
     async create(records, lockFd): Promise<CreateOutcome> {
       const pools = new Map<string, SnapshotRecord[]>()
       for (const record of records) pools.set(poolOf(record), [...(pools.get(poolOf(record)) ?? []), record])

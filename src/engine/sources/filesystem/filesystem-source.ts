@@ -1,4 +1,4 @@
-import { accessSync, constants, statSync } from 'node:fs'
+import { accessSync, constants, lstatSync, statSync } from 'node:fs'
 import type { CoverageItem } from '../../../core/coverage.ts'
 import { BastionError } from '../../../core/errors.ts'
 import type { FilesystemSource } from '../../../core/filesystem-source.ts'
@@ -43,7 +43,7 @@ export function prepareFilesystemSource(
     const isRoot = parentDev === null
     const mount = mounts.get(logical)
     const turn = view?.turnAt(live)
-    if (frozen !== false && turn === undefined && view?.isPlaceholder(live, ino) === true) {
+    if (frozen !== false && turn === undefined && view?.isPlaceholder(live, ino) === true && !isSameLive(live, ino)) {
       cover(logical, 'hole', 'a subvolume that came to be while the snapshot was made')
       return 'stay'
     }
@@ -111,6 +111,15 @@ function mayExist(path: BytePath): boolean {
 function unitName(mount: Mount | undefined): string {
   if (mount === undefined) return 'unknown'
   return `${mount.fsType}:${pathText(mount.source).text}${mount.root === '/' ? '' : `[${pathText(mount.root).text}]`}`
+}
+
+/** A subvolume that was itself made as a snapshot shows what was nested in its origin the same way, live too: as an empty directory. */
+function isSameLive(live: BytePath, ino: number): boolean {
+  try {
+    return lstatSync(fsPath(live)).ino === ino
+  } catch {
+    return false
+  }
 }
 
 function isReadable(directory: BytePath): boolean {

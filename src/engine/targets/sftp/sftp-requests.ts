@@ -13,6 +13,14 @@ export interface SftpEntry {
   name: string
   attributes?: SftpAttributes
 }
+/** What is given to a file; absent is left as it is. The protocol has both times or none, in seconds. */
+export interface NewAttributes {
+  uid?: number
+  gid?: number
+  mode?: number
+  atime?: number
+  mtime?: number
+}
 export interface SftpSpace {
   freeBytes: number
   hasFreeInodes: boolean
@@ -83,6 +91,12 @@ export function createSftpRequests(request: SendRequest) {
     posixRename: (from: string, to: string) => extension((sftp, answer) => sftp.ext_openssh_rename(from, to, answer)),
     /** hardlink@openssh.com: fails when there is something */
     hardlink: (from: string, to: string) => extension((sftp, answer) => sftp.ext_openssh_hardlink(from, to, answer)),
+    /** A link at `path` that leads to `to`; not every server takes the two in this order. */
+    symlink: (to: string, path: string) => request((sftp, answer) => sftp.symlink(to, path, answer)),
+    /** A link is followed. */
+    setstat: (path: string, attributes: NewAttributes) => request((sftp, answer) => sftp.setstat(path, attributes, answer)),
+    /** lsetstat@openssh.com: a link is not followed */
+    lsetstat: (path: string, attributes: NewAttributes) => extension((sftp, answer) => sftp.ext_openssh_lsetstat(path, attributes, answer)),
     opendir: (path: string) => request<Buffer>((sftp, answer) => sftp.opendir(path, answer)),
     /** The next page of a directory without `.` and `..`, `undefined` after the last one. */
     readdir: async (handle: Buffer): Promise<SftpEntry[] | undefined> => {

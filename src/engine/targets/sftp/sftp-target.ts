@@ -12,6 +12,7 @@ import { readFile } from './sftp-read.ts'
 import { removeTreeBelow } from './sftp-remove-tree.ts'
 import type { SftpSession } from './sftp-session.ts'
 import { hasStatus, sftpError, sftpStatus } from './sftp-status.ts'
+import { createSftpTree } from './sftp-tree.ts'
 import { explainFailure, storeObject } from './store-object.ts'
 
 export interface SftpOptions extends SftpLogin {
@@ -24,7 +25,7 @@ export interface SftpOptions extends SftpLogin {
 /**
  * A folder on a server, by SFTP version 3: an object is a file (0600), its key in UTF-8 its path below the root, directories are made as needed (0700).
  * The root may be a symbolic link; below it links are never followed. An object is written under a temporary name beside its own, flushed where the
- * server can, and renamed, by OpenSSH's extensions where the server has them.
+ * server can, and renamed, by OpenSSH's extensions where the server has them. A tree has real directories and, where the server makes them, links.
  *
  * Nothing is connected before the first request. All share one connection, opened again after it broke. A server whose host key is not pinned is not
  * spoken to.
@@ -148,13 +149,14 @@ export function createSftpTarget(options: SftpOptions): Target {
 
   return {
     label,
-    features: { atomicPut: true, rangeReads: true, streamingPut: true, conditionalPut: true },
+    features: { atomicPut: true, rangeReads: true, streamingPut: true, conditionalPut: true, realTree: true },
     put,
     get,
     stat,
     list,
     remove,
     removeTree,
+    tree: createSftpTree(root, directories, attempt),
     close: () => connection.close(),
   }
 }

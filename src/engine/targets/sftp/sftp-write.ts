@@ -6,7 +6,7 @@ import type { SftpSession } from './sftp-session.ts'
 /** What OpenSSH takes in one request. ssh2 makes more than one of it where a server takes less. */
 export const pieceBytes = 255 * 1024
 /** Requests sent and not answered: what a put needs of memory, times a piece. */
-const piecesUnderWay = 64
+const piecesUnderWay = 32
 
 /**
  * Writes the body to an open file; when it resolves the server has answered for every byte.
