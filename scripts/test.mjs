@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { build } from './support/build.mjs'
+import { buildDocs, needsDocs } from './support/build-docs.mjs'
 import { withLock } from './support/lock.mjs'
 import { root, run, toolEnvironment } from './support/run.mjs'
 
@@ -19,6 +20,7 @@ const tool = (command, ...args) => ({ command: [command, ...args].join(' '), che
 
 const checks = [
   { name: 'build', command: 'npm run build', check: () => withLock(build) },
+  { name: 'documentation', command: 'npm run build', check: () => withLock(async () => (needsDocs() ? buildDocs() : { ok: true, output: '' })) },
   { name: 'types', ...tool('tsc', '-b') },
   { name: 'types of tests', ...tool('tsc', '-p', 'test') },
   { name: 'types of scripts', ...tool('tsc', '-p', 'scripts') },

@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { root, say } from './run.mjs'
 import { readStamp, treeFingerprint, writeStamp } from './stamp.mjs'
@@ -44,9 +44,16 @@ async function bundle() {
     // Packages stay where they are installed, for some have native code. Of zod a hundred small files are loaded where one would do.
     external: (id) => !/^([./]|\w:|zod(\/|$))/.test(id),
   })
-  rmSync(path.join(root, folder), { recursive: true, force: true })
+  clear()
   await bundled.write({ dir: path.join(root, folder), format: 'esm', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' })
   await bundled.close()
+}
+
+/** The documentation has a build of its own (build-docs.mjs). */
+function clear() {
+  const dist = path.join(root, folder)
+  mkdirSync(dist, { recursive: true })
+  for (const name of readdirSync(dist)) if (name !== 'docs') rmSync(path.join(dist, name), { recursive: true })
 }
 
 function fingerprint() {

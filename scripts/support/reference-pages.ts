@@ -1,3 +1,4 @@
+import { apiReference } from './api-reference.ts'
 import { cliReference } from './cli-reference.ts'
 import { errorReference } from './error-reference.ts'
 import { openApiReference } from './openapi-reference.ts'
@@ -6,6 +7,7 @@ import { openApiReference } from './openapi-reference.ts'
 export function referencePages(): ReadonlyMap<string, string> {
   return new Map([
     ['docs/reference/cli.md', cliReference()],
+    ['docs/reference/http-api.md', apiReference()],
     ['docs/reference/errors.md', errorReference()],
     ['docs/reference/openapi.json', openApiReference()],
   ])
