@@ -23,9 +23,11 @@ export interface SchedulerServices {
   nodeId: string
 }
 
-/** A time that is later than this was missed: somebody was away, or the clock has jumped. Ticks are at most half as far apart. */
-const graceMs = 60_000
-const jobsAtATime = 100
+/** A time that is later than this was missed: somebody was away, or the clock has jumped. With thousands of jobs due at once the last ones are some minutes late. */
+const graceMs = 5 * 60_000
+/** A clock that has gone back by less is not worth a look at every job. */
+const backMs = 60_000
+const jobsAtATime = 500
 
 export function createScheduler(services: SchedulerServices): Scheduler {
   const { store, changes, dispatch, clock, log, nodeId } = services
@@ -69,7 +71,7 @@ export function createScheduler(services: SchedulerServices): Scheduler {
     async tick() {
       const now = clock.now()
       const last = await store.schedule.lastTick()
-      if (last !== null && now < last - graceMs) {
+      if (last !== null && now < last - backMs) {
         log.warn({ now, last_tick_at: last }, 'the clock has gone back: the next times of all jobs are found anew')
         await planAnew(now)
       }

@@ -29,17 +29,19 @@ export function createRunEventStore({ read, write }: Databases): RunEventStore {
         .returning('last_seq')
         .executeTakeFirstOrThrow()
       const kept = events.map((event, at) => ({ ...event, seq: last_seq - events.length + 1 + at }))
-      await write
-        .insertInto('run_events')
-        .values(
-          kept.map(({ fields, ...event }, at) => ({
-            ...event,
-            run_id: runId,
-            fields: JSON.stringify(fields),
-            node_seq: firstNodeSeq === undefined ? null : firstNodeSeq + at,
-          })),
-        )
-        .execute()
+      const rows = kept.map(({ fields, ...event }, at) => ({
+        ...event,
+        run_id: runId,
+        fields: JSON.stringify(fields),
+        node_seq: firstNodeSeq === undefined ? null : firstNodeSeq + at,
+      }))
+      // A statement has room for some thousand rows.
+      for (let at = 0; at < rows.length; at += mostEvents) {
+        await write
+          .insertInto('run_events')
+          .values(rows.slice(at, at + mostEvents))
+          .execute()
+      }
       return kept
     },
     async list(runId, afterSeq, limit) {

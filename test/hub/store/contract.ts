@@ -12,7 +12,7 @@ export interface StoreContractCase {
 
 const minute = 60_000
 
-function event(kind: RunEvent['kind'], message = kind): RunEvent {
+function event(kind: RunEvent['kind'], message: string = kind): RunEvent {
   return { ts: someTime, level: 'info', kind, message, fields: { n: 1 } }
 }
 
@@ -128,6 +128,18 @@ export const storeContract: readonly StoreContractCase[] = [
       const kept = await store.runs.get(run.id)
       assert.deepEqual([kept?.last_seq, kept?.node_seq], [5, 3])
       assert.deepEqual(await store.runEvents.list(run.id, 3, 1), { items: [items[3]], more: true })
+    },
+  },
+  {
+    name: 'takes as many events at once as a node may have gathered',
+    async run(store) {
+      const { run } = await jobWithRun(store)
+      const many = Array.from({ length: 5000 }, (_, at) => event('part_stored', `part ${at}`))
+      await store.transaction((tx) => tx.runEvents.append(run.id, many, { firstNodeSeq: 1 }))
+      const { items } = await store.runEvents.list(run.id, 4900, 1000)
+      assert.equal(items.length, 100)
+      assert.deepEqual([items.at(-1)?.seq, items.at(-1)?.message], [5000, 'part 4999'])
+      assert.equal((await store.runs.get(run.id))?.node_seq, 5000)
     },
   },
   {
