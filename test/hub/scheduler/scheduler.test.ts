@@ -130,6 +130,18 @@ test('a time that has only just come is run though the ones before it are skippe
   expect(await at.runs(skip)).toMatchObject([{ fire_at: someTime + 5 * hour + 30 * minute, folded: 0 }])
 })
 
+test('a time that is up to five minutes late was not missed', async () => {
+  await using at = await openSchedulerCase()
+  const [late, missed] = [
+    await at.addJob({ schedule: '30 12 * * *', catch_up: 'skip' }),
+    await at.addJob({ schedule: '29 12 * * *', catch_up: 'skip' }),
+  ]
+  at.hub.clock.set(someTime + 35 * minute)
+  await at.tick()
+  expect((await at.runs(late)).map(({ fire_at }) => fire_at)).toEqual([someTime + 30 * minute])
+  expect(await at.runs(missed)).toEqual([])
+})
+
 test('two missed times are told as one missed', async () => {
   await using at = await openSchedulerCase()
   const job = await at.addJob(hourly)
