@@ -6,6 +6,6 @@ import { reviveError } from './thread-errors.ts'
 const maxThreads = 8
 
 /** Threads for the heavy work of a run, one for each core. @param module answers tasks with `answerTasks` and `packError` */
-export function createEngineThreads<Task, Answer>(module: URL, workerData: unknown): ThreadPool<Task, Answer> {
-  return createThreadPool({ module, size: Math.min(maxThreads, availableParallelism()), workerData, revive: reviveError })
+export function createEngineThreads<Task, Answer>(module: URL, workerData: unknown, options: { abandons?: boolean } = {}): ThreadPool<Task, Answer> {
+  return createThreadPool({ module, size: Math.min(maxThreads, availableParallelism()), workerData, revive: reviveError, ...options })
 }

@@ -3,7 +3,7 @@ import { Worker, type Transferable } from 'node:worker_threads'
 
 /**
  * Worker threads that answer one message with one message. Answers come to the caller that asked, in whatever order they are ready.
- * Closing gives up what is waiting and lets each thread come to the end of its task.
+ * Closing gives up what is waiting and lets each thread come to the end of its task. It may be closed twice.
  */
 export interface ThreadPool<Task, Answer> extends AsyncDisposable {
   readonly size: number
@@ -21,6 +21,8 @@ export const threadShallEnd = 'end'
 
 /** A task that takes longer is cut off where it is. */
 const patienceMs = 1000
+/** And so much longer until it is left alone in native code, where it is abandoned. */
+const nativePatienceMs = 100
 
 interface Thread {
   worker: Worker
@@ -37,13 +39,15 @@ export function threadModule(importMetaUrl: string, path: string): URL {
 
 /**
  * @param options.module the thread's module; it answers each `{id, task}` with a {@link ThreadReply}
- * @param options.revive makes an error of what a thread threw
+ * @param options.revive makes an error of what a thread threw · `abandons`: a task only computes, so that closing waits no longer than its patience for a thread that
+ *   is in native code and cannot be cut off there
  */
 export function createThreadPool<Task, Answer>(options: {
   module: URL
   size: number
   workerData?: unknown
   revive?: (error: unknown) => unknown
+  abandons?: boolean
 }): ThreadPool<Task, Answer> {
   const revive = options.revive ?? ((error) => error)
   let nextId = 0
@@ -82,6 +86,7 @@ export function createThreadPool<Task, Answer>(options: {
   return {
     size: options.size,
     run(task, transfer) {
+      if (closing) return Promise.reject(new Error('the thread pool was closed'))
       const thread = threads.reduce((a, b) => (b.waiting.size < a.waiting.size ? b : a))
       if (thread.dead !== null) return Promise.reject(thread.dead)
       const id = nextId++
@@ -106,7 +111,9 @@ export function createThreadPool<Task, Answer>(options: {
           // Terminated while it loads a native module, a thread takes the whole process with it.
           await thread.ready
           await Promise.race([thread.ended, after(patienceMs, undefined, { ref: false })])
-          await thread.worker.terminate()
+          const terminated = thread.worker.terminate()
+          if (options.abandons === true) await Promise.race([terminated, after(nativePatienceMs, undefined, { ref: false })])
+          else await terminated
         }),
       )
     },

@@ -52,3 +52,16 @@ test('closing cuts off a task that does not come to its end', async () => {
   expect(await running).toBe('Error: the thread pool was closed')
   expect(counts[2]).toBe(0)
 })
+
+test.for([true, false])('closing leaves a thread to its native code only where that is allowed: %s', async (abandons) => {
+  const counts = new Int32Array(new SharedArrayBuffer(8))
+  const module = new URL('../support/native-thread.ts', import.meta.url)
+  const pool = createThreadPool<number, number>({ module, size: 1, workerData: { counts }, abandons })
+  // Some seconds in one call.
+  const running = pool.run(4_000_000).catch((error: unknown) => String(error))
+  await Atomics.waitAsync(counts, 0, 0).value
+  await pool[Symbol.asyncDispose]()
+  expect(await running).toBe('Error: the thread pool was closed')
+  // It cannot count its end: the call was the last thing it did.
+  expect(counts[1]).toBe(0)
+})

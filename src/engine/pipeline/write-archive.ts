@@ -49,6 +49,10 @@ export async function writeArchive(options: {
   const { target, prefix, pipeline, signal, progress } = options
   const age = pipeline.recipients.length === 0 ? null : createAgeHeader(pipeline.recipients)
   await using pool = createPackPool({ level: pipeline.level, frameBytes: pipeline.frame_bytes, payloadKey: age?.payloadKey ?? null })
+  // A thread may be at a frame for seconds: whoever waits for it hears of a cancel at once.
+  const giveUp = () => void pool[Symbol.asyncDispose]()
+  signal.addEventListener('abort', giveUp, { once: true })
+  using _listening = { [Symbol.dispose]: () => signal.removeEventListener('abort', giveUp) }
   await using index = createIndexWriter({ spillDirectory: options.runDirectory })
 
   const parts = createPartsWriter({ target, prefix, partSizeBytes: pipeline.part_size_bytes, signal, onPart: options.onPart })
