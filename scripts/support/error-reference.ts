@@ -25,7 +25,7 @@ An error without a code is a bug. It is shown as \`internal\`, with its stack on
 
 *Passes by itself* says that the same work can succeed later with nothing changed. Requests to a target that fail with such a code are tried again
 within the run. The place where an error arises can give a more exact next step than the one below.
-Codes that speak of nodes and protocols belong to parts that are not there yet.
+The Hub answers with the same codes as \`application/problem+json\`; their HTTP status: [HTTP API](http-api.md).
 
 ${markdownTable(['code', 'next step', 'passes by itself', 'exit code'], rows)}
 `

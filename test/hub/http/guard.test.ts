@@ -1,5 +1,7 @@
-import { request } from 'node:http'
+import { type IncomingMessage, request } from 'node:http'
+import { request as secureRequest } from 'node:https'
 import { describe, expect, test } from 'vitest'
+import { selfSigned } from '../../support/self-signed.ts'
 import { admin, createBrowser, type HttpHub, setUp, startHttpHub } from '../../support/http-hub.ts'
 
 interface Answer {
@@ -149,4 +151,16 @@ test('metrics are for this machine and for nobody a proxy speaks for, or for who
   expect(await statusOf(guarded.url, {})).toBe(403)
   expect(await statusOf(guarded.url, { authorization: 'Bearer a token' })).toBe(200)
   expect(await (await fetch(`${open.url}/metrics`)).text()).toContain('bastion_runs{status="queued"} 0')
+})
+
+test('with a certificate the Hub speaks TLS and nothing else, and browsers are told to stay with it', async () => {
+  const { key, cert } = await selfSigned()
+  await using hub = await startHttpHub({ withNode: false, transport: { host: '127.0.0.1', tls: { key, cert } } })
+  expect(hub.url).toMatch(/^https:/)
+  const { statusCode, headers } = await new Promise<IncomingMessage>((resolve, reject) => {
+    secureRequest(`${hub.url}/api/health`, { ca: cert }, resolve).on('error', reject).end()
+  })
+  expect(statusCode).toBe(200)
+  expect(headers['strict-transport-security']).toContain('max-age=31536000')
+  await expect(fetch(hub.url.replace('https', 'http'))).rejects.toThrow('fetch failed')
 })

@@ -1,0 +1,106 @@
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { bastion, jsonLines, runBastion, type RunningProcess, startProcess } from '../support/bastion-process.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
+
+const main = path.join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts')
+
+/** A Hub as a person starts it: its address is what it prints. */
+async function startHub(
+  folder: string,
+  args: readonly string[] = ['hub', '--port', '0'],
+): Promise<AsyncDisposable & { url: string; process: RunningProcess }> {
+  const said = path.join(folder, `said-${args.length}`)
+  // The output goes to a file, to be read while the program runs.
+  const started = startProcess(['sh', '-c', 'exec "$@" > "$0"', said, process.execPath, main, ...args], {
+    cwd: folder,
+    env: { BASTION_DATA_DIR: path.join(folder, 'data') },
+  })
+  for (;;) {
+    const url = /listens on (\S+)/.exec(await readFile(said, 'utf8').catch(() => ''))?.[1]
+    if (url !== undefined) {
+      return {
+        url,
+        process: started,
+        async [Symbol.asyncDispose]() {
+          started.signal('SIGTERM')
+          await started.ended
+        },
+      }
+    }
+    if (started.hasEnded) throw new Error((await started.ended).stderr)
+    await wait(20)
+  }
+}
+
+test('from the command line: the first administrator, a job, a run that is followed to its end, its end in the lists', async () => {
+  await using folder = await temporaryFolder()
+  const at = (name: string) => path.join(folder.path, name)
+  await mkdir(at('source'))
+  await writeFile(at('source/a.txt'), 'a')
+  await using hub = await startHub(folder.path)
+  const env = { XDG_STATE_HOME: at('state'), BASTION_PASSWORD: 'correct horse battery' }
+  const run = (...args: string[]) => bastion(args, { cwd: folder.path, env })
+
+  expect((await runBastion(['job', 'list'], { env: { ...env, BASTION_HUB_URL: hub.url } })).stderr).toContain('nobody is signed in')
+  expect((await run('login', hub.url, '--username', 'ada')).stdout).toContain('as ada (admin)')
+  expect((await stat(at('state/bastion/session.json'))).mode & 0o777).toBe(0o600)
+  expect(await readFile(at('state/bastion/session.json'), 'utf8')).not.toContain('correct horse')
+  // Once there is somebody, the same command signs in.
+  await run('login', hub.url, '--username', 'ada')
+
+  await writeFile(
+    at('job.json'),
+    JSON.stringify({ name: 'a', source: { type: 'filesystem', paths: [at('source')] }, target: { type: 'local_dir', path: at('target') } }),
+  )
+  const job = (await run('job', 'create', 'job.json')).stdout.trim()
+  expect((await run('job', 'list')).stdout).toMatch(new RegExp(`^${job} {2}a {2}by hand {2}never ran$`, 'm'))
+  const followed = await run('job', 'run', job, '--follow', '--json')
+  expect(jsonLines(followed.stdout).map(({ seq }) => seq)).toEqual(jsonLines(followed.stdout).map((_, index) => index + 1))
+  expect(jsonLines(followed.stdout).at(-1)).toMatchObject({ kind: 'complete' })
+
+  const [listed] = jsonLines((await run('run', 'list', '--job', job, '--json')).stdout)
+  expect(listed).toMatchObject({ job_id: job, status: 'success' })
+  expect(JSON.parse((await run('run', 'show', String(listed!['id']))).stdout)).toMatchObject({ state: 'finished' })
+  expect((await runBastion(['run', 'cancel', String(listed!['id'])], { env })).stderr).toContain('the run has ended')
+  expect((await bastion(['list', at('target')], { env })).stdout).toContain(job)
+
+  await run('logout')
+  expect((await runBastion(['run', 'list'], { env: { ...env, BASTION_HUB_URL: hub.url } })).code).toBe(1)
+})
+
+test('a second Hub on the data directory of the first is refused, and a Hub that is asked to stop does so without complaint', async () => {
+  await using folder = await temporaryFolder()
+  await using hub = await startHub(folder.path)
+  const second = await runBastion(['hub', '--port', '0', '--data-dir', path.join(folder.path, 'data')])
+  expect(second).toMatchObject({ code: 1 })
+  expect(second.stderr).toContain('another Hub runs on')
+  hub.process.signal('SIGTERM')
+  expect(await hub.process.ended).toMatchObject({ code: 0, stderr: 'Bastion stops. Runs under way go on.\n' })
+  await using again = await startHub(folder.path, ['hub', '--port', '0', '--host', '127.0.0.1'])
+  expect(again.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
+})
+
+test.each([
+  [['hub', '--host', '0.0.0.0'], 'without TLS everybody on the way reads passwords'],
+  [['hub', '--tls-cert', 'cert.pem'], '--tls-cert and --tls-key belong together'],
+  [['hub', '--tls-cert', 'absent.pem', '--tls-key', 'absent.pem'], 'cannot be read (ENOENT)'],
+  [['hub', '--public-url', 'https://host/path'], 'no address such as'],
+  [['hub', '--port', '70000'], 'a port is a number up to 65535'],
+])('%j cannot be meant, and nothing is made', async (args, message) => {
+  await using folder = await temporaryFolder()
+  const data = path.join(folder.path, 'data')
+  const end = await runBastion(args, { cwd: folder.path, env: { BASTION_DATA_DIR: data } })
+  expect(end).toMatchObject({ code: 2 })
+  expect(end.stderr).toContain(message)
+  await expect(stat(data)).rejects.toThrow('ENOENT')
+})
+
+test('no Hub there is said as that', async () => {
+  await using folder = await temporaryFolder()
+  const end = await runBastion(['job', 'list', '--json'], { env: { XDG_STATE_HOME: folder.path, BASTION_HUB_URL: 'http://127.0.0.1:1' } })
+  expect(end.code).toBe(1)
+  expect(jsonLines(end.stdout)).toMatchObject([{ kind: 'error', code: 'hub_unreachable' }])
+})
