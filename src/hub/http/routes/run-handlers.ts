@@ -49,6 +49,8 @@ export function runHandlers({ store, dispatch, nodes, streams, vault, newId }: R
       const { nodeId, opened } = await openedArtifact(id)
       const streamId = newId()
       const body = streams.read(streamId)
+      // Whoever has gone may do so before the first byte is asked for; then nobody else tells the node.
+      signal.addEventListener('abort', () => streams.abort(streamId, new BastionError('canceled', 'nobody reads any more')), { once: true })
       const named = { path, ...(path_b64 !== undefined && { path_b64 }), stream_id: streamId }
       try {
         const { entry } = await nodes.request<'entries.download'>(nodeId, { kind: 'entries.download', ...opened, ...named }, { signal })
