@@ -7,7 +7,6 @@ import { cronSchema, timeZoneSchema } from './schedule.ts'
 
 /** What a run reads. SQLite and Vaultwarden join here. */
 export const sourceSchema = z.discriminatedUnion('type', [filesystemSourceSchema])
-export type SourceSpec = z.infer<typeof sourceSchema>
 
 const nameSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'a name is 1 to 64 of letters, digits, ".", "_" and "-"')
 export const keyNameSchema = nameSchema
@@ -35,12 +34,9 @@ export const jobPipelineSchema = z
     bandwidth_limit: z.int().positive().optional(),
   })
   .refine(({ format, encryption }) => format !== 'raw_tree_v1' || encryption.type === 'none', { path: ['encryption'], message: encryptedTreeMessage })
-export type JobPipeline = z.infer<typeof jobPipelineSchema>
 
 export const overlapPolicySchema = z.enum(['queue', 'reject'])
-export type OverlapPolicy = z.infer<typeof overlapPolicySchema>
 export const catchUpSchema = z.enum(['once', 'skip'])
-export type CatchUp = z.infer<typeof catchUpSchema>
 
 /** After a retryable failure, so many more runs, each later than the one before. */
 export const retrySchema = z.strictObject({ attempts: z.int().min(0).max(10).default(2) })
@@ -67,7 +63,6 @@ export const retentionSchema = z
       message: 'retention needs a rule that says what to keep',
     },
   )
-export type Retention = z.infer<typeof retentionSchema>
 
 export const notificationsSchema = z.strictObject({ mode: z.literal('inherit') })
 

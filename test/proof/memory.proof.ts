@@ -62,7 +62,9 @@ function corpora(scale: Scale): Corpus[] {
       name: `${linked} files, each with another name outside`,
       write(folder) {
         const names = writeManyFiles(path.join(folder, 'in'), { count: linked, perDirectory: 1000, sizeBytes: () => 0 })
-        for (const [i, name] of names.entries()) linkSync(path.join(folder, 'in', name), path.join(path.dirname(folder), `outside-${i}`))
+        const outside = path.join(path.dirname(folder), 'outside')
+        mkdirSync(outside)
+        for (const [i, name] of names.entries()) linkSync(path.join(folder, 'in', name), path.join(outside, String(i)))
       },
       commands: ['backup'],
     },
