@@ -41,11 +41,13 @@ export interface JobStore {
   noteEnded(id: string, state: RunState): Promise<void>
   /** Only a job without runs can be removed, for history is not deleted by the way. @returns whether it was */
   removeUnused(id: string): Promise<boolean>
+  /** Names of jobs that write with a secret of their node; archived ones write no more. */
+  usingSecret(nodeId: string, secretName: string, limit: number): Promise<string[]>
   /** Jobs of a node by their next time, those without left out: `next_run_at` from `from` on. */
   upcoming(nodeId: string, from: number, limit: number): Promise<{ id: string; name: string; next_run_at: number }[]>
 }
 
-type JobRow = Omit<Selectable<Tables['jobs']>, 'last_ended_state'>
+type JobRow = Omit<Selectable<Tables['jobs']>, 'last_ended_state' | 'secret_name'>
 const columns = ['id', 'name', 'node_id', 'spec', 'target_id', 'next_run_at', 'created_at', 'updated_at', 'archived_at'] as const
 
 export function createJobStore({ read, write }: Databases): JobStore {
@@ -64,7 +66,7 @@ export function createJobStore({ read, write }: Databases): JobStore {
     async insert(job) {
       await write
         .insertInto('jobs')
-        .values({ ...rowOf(job), last_ended_state: null })
+        .values({ ...rowOf(job), secret_name: secretOf(job.spec), last_ended_state: null })
         .execute()
     },
     async get(id) {
@@ -87,7 +89,7 @@ export function createJobStore({ read, write }: Databases): JobStore {
     async update(id, { spec, ...change }) {
       const { numUpdatedRows } = await write
         .updateTable('jobs')
-        .set({ name: spec.name, node_id: spec.node_id, spec: writeJson(jobSpecSchema, spec), ...change })
+        .set({ name: spec.name, node_id: spec.node_id, secret_name: secretOf(spec), spec: writeJson(jobSpecSchema, spec), ...change })
         .where('id', '=', id)
         .executeTakeFirst()
       return numUpdatedRows > 0n
@@ -110,6 +112,17 @@ export function createJobStore({ read, write }: Databases): JobStore {
         .executeTakeFirst()
       return numDeletedRows > 0n
     },
+    async usingSecret(nodeId, secretName, limit) {
+      const rows = await read
+        .selectFrom('jobs')
+        .select('name')
+        .where('node_id', '=', nodeId)
+        .where('secret_name', '=', secretName)
+        .where('archived_at', 'is', null)
+        .limit(limit)
+        .execute()
+      return rows.map(({ name }) => name)
+    },
     async upcoming(nodeId, from, limit) {
       const rows = await read
         .selectFrom('jobs')
@@ -127,6 +140,10 @@ export function createJobStore({ read, write }: Databases): JobStore {
 
 function rowOf({ spec, ...job }: JobRecord): JobRow {
   return { ...job, name: spec.name, node_id: spec.node_id, spec: writeJson(jobSpecSchema, spec) }
+}
+
+function secretOf({ target }: JobSpec): string | null {
+  return ('secret_name' in target ? target.secret_name : undefined) ?? null
 }
 
 function recordOf({ spec, name: _name, node_id: _nodeId, ...row }: JobRow): JobRecord {

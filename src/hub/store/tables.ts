@@ -29,6 +29,7 @@ export interface Tables {
     name: string
     node_id: string
     spec: string
+    secret_name: string | null
     target_id: string | null
     next_run_at: number | null
     last_ended_state: string | null

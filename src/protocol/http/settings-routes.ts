@@ -4,7 +4,7 @@ import { describeRoutes } from './route.ts'
 /** What may be changed while the Hub runs. */
 export const settingsSchema = z.strictObject({
   /** how many runs a node carries out at a time */
-  runs_per_node: z.int().min(1).max(64).default(2),
+  runs_per_node: z.int().min(1).max(8).default(2),
 })
 export type Settings = z.infer<typeof settingsSchema>
 

@@ -66,6 +66,10 @@ test('every route answers as the document says that the Hub serves, from an empt
   await client.secrets.replace({ params: { ...node, name: 'dav' }, body: secret })
   expect((await client.secrets.list({ params: node })).items).toMatchObject([{ name: 'dav', kind: 'webdav' }])
   expect(JSON.stringify(await client.secrets.get({ params: { ...node, name: 'dav' } }))).not.toContain('from the vault')
+  const dav = { type: 'webdav', base_url: 'https://dav.example.org/b', secret_name: 'dav' } as const
+  const user = await client.jobs.create({ body: { name: 'user', source: { type: 'filesystem', paths: ['/srv'] }, target: dav } })
+  await fails(client.secrets.remove({ params: { ...node, name: 'dav' } }), 'conflict')
+  await client.jobs.remove({ params: { id: user.id } })
   await client.secrets.remove({ params: { ...node, name: 'dav' } })
   await fails(client.secrets.get({ params: { ...node, name: 'dav' } }), 'not_found')
 

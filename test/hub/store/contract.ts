@@ -84,6 +84,22 @@ export const storeContract: readonly StoreContractCase[] = [
     },
   },
   {
+    name: 'knows the jobs that write with a secret, until they are given another one or archived',
+    async run(store) {
+      const withSecret = (name: string, secret_name: string) =>
+        aJob({ spec: { name, target: { type: 'webdav', base_url: 'https://dav.example.org/b', secret_name } } })
+      const [a, b] = [withSecret('a', 'dav'), withSecret('b', 'dav')]
+      for (const job of [a, b, withSecret('c', 'other'), aJob()]) await store.jobs.insert(job)
+      assert.deepEqual((await store.jobs.usingSecret('hub', 'dav', 10)).toSorted(), ['a', 'b'])
+      assert.equal((await store.jobs.usingSecret('hub', 'dav', 1)).length, 1)
+      assert.deepEqual(await store.jobs.usingSecret('elsewhere', 'dav', 10), [])
+      const { target_id, next_run_at } = a
+      await store.jobs.update(a.id, { spec: withSecret('a', 'other').spec, target_id, next_run_at, updated_at: someTime })
+      await store.jobs.archive(b.id, { archived_at: someTime, next_run_at: null, updated_at: someTime })
+      assert.deepEqual(await store.jobs.usingSecret('hub', 'dav', 10), [])
+    },
+  },
+  {
     name: 'has one run for a fire time of a job, whoever asks',
     async run(store) {
       const job = aJob()

@@ -128,6 +128,7 @@ const questions: Record<string, [ask: Parameters<typeof plansOf>[0], plans: stri
     ['SEARCH jobs USING INDEX jobs_due (node_id=? AND next_run_at>?) | USE TEMP B-TREE FOR ORDER BY'],
   ],
   'upcoming jobs': [({ jobs }) => jobs.upcoming('hub', someTime, 10), ['SEARCH jobs USING INDEX jobs_due (node_id=? AND next_run_at>?)']],
+  'jobs by secret': [({ jobs }) => jobs.usingSecret('hub', 'dav', 10), ['SEARCH jobs USING INDEX jobs_secret (node_id=? AND secret_name=?)']],
   'counts of jobs': [({ overview }) => overview.jobCounts(), ['SCAN jobs USING COVERING INDEX jobs_counted']],
   'counts of runs': [
     ({ overview }) => overview.runCounts(),

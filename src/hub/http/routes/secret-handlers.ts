@@ -34,6 +34,13 @@ export function secretHandlers({ store, vault, clock }: Pick<HttpServices, 'stor
       return put(id, name, body)
     },
     async remove({ params: { id, name } }) {
+      const users = await store.jobs.usingSecret(id, name, 10)
+      if (users.length > 0) {
+        throw new BastionError('conflict', `the secret ${name} is used by ${users.join(', ')}`, {
+          hint: 'Give these jobs another secret, or archive them.',
+          details: { jobs: users },
+        })
+      }
       if (!(await store.secrets.remove(id, name))) throw new BastionError('not_found', `the node ${id} has no secret ${name}`)
     },
   }

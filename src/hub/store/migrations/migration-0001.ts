@@ -58,6 +58,7 @@ export const migration0001: Migration = {
       name text not null,
       node_id text not null,
       spec text not null,
+      secret_name text,
       target_id text,
       next_run_at integer,
       last_ended_state text,
@@ -68,6 +69,7 @@ export const migration0001: Migration = {
     `create index jobs_due on jobs (node_id, next_run_at) where next_run_at is not null`,
     // Counts are read from here alone.
     `create index jobs_counted on jobs (last_ended_state, archived_at, next_run_at)`,
+    `create index jobs_secret on jobs (node_id, secret_name) where secret_name is not null and archived_at is null`,
     `create index jobs_listed on jobs (id) where archived_at is null`,
     `create index jobs_archived on jobs (id) where archived_at is not null`,
     `create index jobs_last_ended on jobs (last_ended_state, id) where archived_at is null`,
