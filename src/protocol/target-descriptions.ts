@@ -139,7 +139,7 @@ const sftp = describeTarget({
       schema: z.int().min(5).max(3600).default(60),
     },
   },
-  capabilities: ['atomic_put', 'range_reads', 'streaming_put', 'conditional_put'],
+  capabilities: ['atomic_put', 'range_reads', 'streaming_put', 'conditional_put', 'real_tree'],
 })
 
 const s3 = describeTarget({
