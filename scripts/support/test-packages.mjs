@@ -17,6 +17,7 @@ const testPackages = [
   { package: 'strace', command: 'strace', why: 'counts the system calls that reach a disk, and stops a run at a chosen one' },
   { package: 'python3', command: 'python3', why: 'tarfile, an independent reader of our archives' },
   { package: 'git', command: 'git', why: 'a fresh clone, and real trees to back up' },
+  { package: 'curl', command: 'curl', why: 'uses the HTTP API without anything of ours' },
   { package: 'procps', command: 'ps', why: 'looks at process groups and memory from outside' },
   { package: 'apache2-bin', command: 'apache2', why: 'WebDAV by mod_dav, with Basic, Digest and TLS' },
   { package: 'nginx', command: 'nginx', why: 'WebDAV with the least a server can know of it' },

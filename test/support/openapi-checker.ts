@@ -1,6 +1,8 @@
 import addFormats from 'ajv-formats'
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import type { Fetch } from '../../src/client/client.ts'
+
+/** `fetch` with as much of a request as a call needs. */
+export type CheckedFetch = (url: string, init: { method: string; headers: Record<string, string>; body?: string }) => Promise<Response>
 
 interface Operation {
   operationId: string
@@ -13,12 +15,13 @@ export interface OpenApi {
 
 /** Looks at every answer with the eyes of a stranger who has nothing but the served OpenAPI document. */
 export interface OpenApiChecker {
-  readonly fetch: Fetch
+  readonly fetch: CheckedFetch
   /** operations that have answered as they should when all is well */
   readonly succeeded: ReadonlySet<string>
 }
 
-export function createOpenApiChecker(document: OpenApi): OpenApiChecker {
+/** @param fetchWith asks the Hub */
+export function createOpenApiChecker(document: OpenApi, fetchWith: CheckedFetch = fetch): OpenApiChecker {
   const ajv = new Ajv2020({ strictSchema: false, allErrors: true })
   addFormats.default(ajv)
   ajv.addFormat('base64', /^[A-Za-z0-9+/]*={0,2}$/)
@@ -43,7 +46,7 @@ export function createOpenApiChecker(document: OpenApi): OpenApiChecker {
   return {
     succeeded,
     async fetch(url, init) {
-      const response = await fetch(url, init)
+      const response = await fetchWith(url, init)
       const [template, operation] = operationOf(init.method, new URL(url).pathname)
       const type = response.headers.get('content-type')?.split(';', 1)[0] ?? null
       const described = operation.responses[response.status]
