@@ -11,7 +11,7 @@ import { apiHandlers } from './api-handlers.ts'
 import { registerDocs } from './docs-pages.ts'
 import { createGuard } from './guard.ts'
 import type { HttpServices } from './http-services.ts'
-import { largestLiveRequest, registerLiveSockets } from './live-socket.ts'
+import { dismissSockets, largestLiveRequest, registerLiveSockets } from './live-socket.ts'
 import { registerMetrics } from './metrics.ts'
 import { isBug, problemOf, sendProblem } from './problem-reply.ts'
 import { apiPrefixes, registerApi } from './register-api.ts'
@@ -34,7 +34,7 @@ export interface HttpServer extends AsyncDisposable {
 }
 
 const largestBody = 1024 * 1024
-/** Who is still reading a download when the Hub ends has so long. */
+/** Who is still reading a download when the Hub ends has so long, and who does not answer that a live socket is closed. */
 const graceMs = 3000
 
 /** @throws invalid_spec when it cannot listen there */
@@ -55,7 +55,10 @@ export async function startHttpServer(services: HttpServices, options: HttpServe
   return {
     url: `${transport.tls === undefined ? 'http' : 'https'}://${transport.host.includes(':') ? `[${transport.host}]` : transport.host}:${port}`,
     async [Symbol.asyncDispose]() {
-      const impatient = setTimeout(() => app.server.closeAllConnections(), graceMs)
+      const impatient = setTimeout(() => {
+        app.server.closeAllConnections()
+        for (const socket of app.websocketServer.clients) socket.terminate()
+      }, graceMs)
       await app.close()
       clearTimeout(impatient)
     },
@@ -77,6 +80,8 @@ async function createApp(
   const guard = createGuard({ transport, sessions: services.sessions })
 
   await app.register(helmet, securityHeaders({ isSecure }))
+  // Before the plugin's own hook, which closes them without a reason.
+  app.addHook('preClose', async () => dismissSockets(app.websocketServer.clients))
   await app.register(websocket, { options: { maxPayload: largestLiveRequest } })
   app.removeContentTypeParser('text/plain')
 

@@ -59,6 +59,11 @@ export function registerLiveSockets(app: FastifyInstance, services: LiveServices
   }
 }
 
+/** The Hub ends: whoever follows it may try again later. */
+export function dismissSockets(sockets: Iterable<WebSocket>): void {
+  for (const socket of sockets) socket.close(closeCodes.goingAway, 'the Hub stops')
+}
+
 interface SocketOptions {
   socket: WebSocket
   sessionId: string
