@@ -9,6 +9,7 @@ import { localNodeId } from '../hub/hub.ts'
 import { createTransport, type TransportOptions } from '../hub/http/transport.ts'
 import { startHub } from '../hub/start-hub.ts'
 import { defaultPasswordCost } from '../lib/password-hash.ts'
+import { scavengeAlone } from '../lib/scavenge-alone.ts'
 import { createMemoryLink } from '../protocol/memory-link.ts'
 import { createMemoryStreams } from '../protocol/memory-streams.ts'
 import { type CliContext, dataDirectory } from './cli-context.ts'
@@ -32,6 +33,8 @@ export interface HubCommandOptions {
 
 /** Serves until it is asked to stop. Runs under way go on without it, and are found again at the next start. */
 export async function runHub(options: HubCommandOptions, context: CliContext): Promise<void> {
+  // Its runners keep every core busy, and its event loop is not to wait for a collection.
+  scavengeAlone()
   const dataDir = dataDirectory(context, options.dataDir)
   const streams = createMemoryStreams()
   const log = pino({ base: null, redact: ['*.password', '*.credentials', '*.identities', '*.identity'] }, pino.destination({ dest: 2, sync: true }))
