@@ -2,7 +2,7 @@ import { CommanderError } from 'commander'
 import pc from 'picocolors'
 import { BastionError } from '../core/errors.ts'
 import { mebibyte } from '../core/pipeline-spec.ts'
-import { limitYoungGeneration } from '../lib/young-generation.ts'
+import { limitHeapGrowth } from '../lib/heap-growth.ts'
 import { callerDirectory, type CliContext } from './cli-context.ts'
 import type { RunCommand } from './commands/command.ts'
 import { lookCommandNames } from './commands/look-commands.ts'
@@ -11,7 +11,7 @@ import { exitCodeOf, exitCodes } from './exit-code.ts'
 import { createProgram } from './program.ts'
 import { createStandardOutput } from './standard-output.ts'
 
-limitYoungGeneration(16 * mebibyte)
+limitHeapGrowth({ youngBytes: 16 * mebibyte, easyBytes: 96 * mebibyte })
 
 const stop = new AbortController()
 
