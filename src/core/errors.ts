@@ -22,6 +22,7 @@ export const errorCodes = {
   target_not_found: { retryable: false, hint: 'Nothing is stored under this name. "bastion list TARGET" shows what is there.' },
   artifact_not_found: { retryable: false, hint: '"bastion list TARGET" shows the complete artifacts of a target.' },
   artifact_damaged: { retryable: false, hint: 'Restore an older artifact, or add --damaged to get what is still whole.' },
+  snapshot_pinned: { retryable: false, hint: 'Unpin it first, or say that it shall be deleted all the same.' },
   entry_not_found: { retryable: false, hint: '"bastion ls ARTIFACT" shows what the artifact holds.' },
   encryption_key_missing: { retryable: false, hint: 'Give the age identity file with --identity, or in BASTION_IDENTITY.' },
   restore_conflict: { retryable: false, hint: 'Choose --conflict overwrite, skip or rename, or restore into an empty directory.' },

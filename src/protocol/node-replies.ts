@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { entrySchema } from '../core/entry.ts'
 import { runIdSchema } from '../core/ids.ts'
+import { failureSchema } from '../core/run.ts'
 import { snapshotLeaseSchema } from '../core/snapshot-lease.ts'
 import type { NodeRequestKind } from './node-requests.ts'
 
@@ -50,6 +51,14 @@ const foundLeaseSchema = z.discriminatedUnion('state', [
   z.object({ run_id: z.string(), state: z.literal('damaged'), message: z.string() }),
 ])
 
+const deletedArtifactSchema = z.discriminatedUnion('result', [
+  z.object({ run_id: runIdSchema, result: z.literal('removed'), objects: z.int().nonnegative(), bytes: z.int().nonnegative() }),
+  /** nothing is there, and the target was proven to be the expected one before and after the look */
+  z.object({ run_id: runIdSchema, result: z.literal('not_there') }),
+  /** `target_identity`: another target is there, or none; `conflict`: the directory is not provably ours. `touched`: something of it may be gone by now */
+  z.object({ run_id: runIdSchema, result: z.literal('failed'), error: failureSchema, touched: z.boolean() }),
+])
+
 /** What each request is answered with. */
 export const nodeReplies = {
   /** directories and files in byte order of their names; `path` without links */
@@ -68,6 +77,8 @@ export const nodeReplies = {
   'entries.list': z.object({ entries: z.array(listedEntrySchema), next }),
   /** answered when the content begins to flow: who reads it knows then what it is. What goes wrong later ends the stream */
   'entries.download': z.object({ entry: listedEntrySchema }),
+  /** one for each artifact that was named */
+  'artifact.delete': z.object({ results: z.array(deletedArtifactSchema) }),
   'lease.list': z.object({ leases: z.array(foundLeaseSchema) }),
   'lease.reap': z.object({
     reaped: z.array(

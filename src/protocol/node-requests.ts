@@ -18,6 +18,9 @@ const openedArtifact = {
   identities: z.array(z.string()),
 }
 
+/** Artifacts that one `artifact.delete` names: a process of its own answers it, and its start takes longer than removing a small one. */
+export const mostDeletesAtOnce = 100
+
 /** What the Hub may ask of a node beside runs. `node-replies.ts` says what each is answered with. Paths have their bytes beside them where they are not UTF-8. */
 export const nodeRequestSchema = z.discriminatedUnion('kind', [
   /** one directory of the node's filesystem, below its browse roots; "" lists those */
@@ -35,6 +38,20 @@ export const nodeRequestSchema = z.discriminatedUnion('kind', [
   }),
   /** the content goes through the byte stream `stream_id` */
   z.object({ kind: z.literal('entries.download'), ...openedArtifact, path: z.string(), path_b64: z.base64().optional(), stream_id: z.string() }),
+  /**
+   * Removes artifacts of one target. Each only when its directory is provably ours: the target is the expected one, and a `run.json` there has these ids and this Hub's. What another
+   * Hub has stored needs `force`. Any other directory is left as it is. One after the other or at once; each is answered for itself.
+   */
+  z.object({
+    kind: z.literal('artifact.delete'),
+    ...openedTarget,
+    expected_target_id: z.string(),
+    hub_id: z.string(),
+    artifacts: z
+      .array(z.object({ job_id: jobIdSchema, run_id: runIdSchema, force: z.boolean() }))
+      .min(1)
+      .max(mostDeletesAtOnce),
+  }),
   z.object({ kind: z.literal('lease.list') }),
   z.object({ kind: z.literal('lease.reap') }),
 ])

@@ -32,6 +32,7 @@ export const statusOfCode = {
   target_not_found: 404,
   artifact_not_found: 404,
   artifact_damaged: 502,
+  snapshot_pinned: 409,
   entry_not_found: 404,
   encryption_key_missing: 409,
   restore_conflict: 409,
