@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { BastionError } from '../../core/errors.ts'
 import { runRunner } from '../../executor/runner.ts'
 import { serveRequest } from '../../executor/serve-request.ts'
+import { workInBackground } from '../../lib/background-priority.ts'
 import { exitCodes } from '../exit-code.ts'
 import { systemClock } from '../system-clock.ts'
 import { producer } from '../version.ts'
@@ -21,7 +22,11 @@ export function addRunnerCommand(program: Command, run: RunCommand): void {
         const common = { clock: systemClock, signal, path: env['PATH'] ?? '', note: (text: string) => note(`${text}\n`) }
         if (options.request === true) await serveRequest(process.stdin, { ...common, write: out })
         else if (directory === undefined) throw new BastionError('invalid_spec', 'runner needs the directory of a run, or --request')
-        else await runRunner(resolve(context.cwd, directory), { ...common, producer })
+        else {
+          // A backup is never what a machine is for: the Hub, and whoever works here, goes first.
+          workInBackground()
+          await runRunner(resolve(context.cwd, directory), { ...common, producer })
+        }
         return exitCodes.ok
       }),
     )
