@@ -44,6 +44,8 @@ export const manifestSchema = z.object({
     links: size,
     others: size,
     source_bytes: size,
+    /** of sparse files in an archive, beside `source_bytes`; absent is none */
+    hole_bytes: size.optional(),
     stored_bytes: size,
     payload_tar_bytes: size.optional(),
   }),

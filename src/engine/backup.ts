@@ -147,6 +147,7 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
     emit('coverage', `${coverage.length} mounts or directories`, { coverage })
 
     const encrypted = pipeline.recipients.length > 0
+    const { hole_bytes, ...totals } = report.totals
     const { retried_total, changed_total, replaced_total, deleted_total, read_error_total } = report.consistency
     const manifest: Manifest = {
       format_version: formatVersion,
@@ -161,7 +162,12 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
       pipeline: pipelineFacts(pipeline),
       artifacts: [...stored.parts],
       entry_index: stored.index,
-      totals: { ...report.totals, stored_bytes: stored.storedBytes, ...(stored.tarBytes === null ? {} : { payload_tar_bytes: stored.tarBytes }) },
+      totals: {
+        ...totals,
+        ...(hole_bytes === 0 ? {} : { hole_bytes }),
+        stored_bytes: stored.storedBytes,
+        ...(stored.tarBytes === null ? {} : { payload_tar_bytes: stored.tarBytes }),
+      },
       snapshot: encrypted ? withoutReason(snapshot) : snapshot,
       ...(encrypted ? {} : { source: { type: spec.type, paths: spec.paths }, coverage }),
       consistency: { grade: report.grade(), changed_total, replaced_total, deleted_total, read_error_total, retried_total },

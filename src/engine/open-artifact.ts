@@ -94,7 +94,8 @@ export async function openArtifact(
     stored,
     index: once(async () => {
       const { name, size, count } = manifest.entry_index
-      const limits = { count, contentBytes: manifest.totals.source_bytes }
+      const { source_bytes, hole_bytes = 0 } = manifest.totals
+      const limits = { count, contentBytes: source_bytes, holeBytes: hole_bytes }
       return openEntriesIndex(await clear(createObjectReader(target, [{ key: `${prefix}/${name}`, size }])), limits)
     }),
     payload,

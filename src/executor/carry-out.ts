@@ -61,7 +61,7 @@ export async function carryOut({ plan, means }: RunnerTask, credentials: Credent
 
 function storedOutcome({ status, targetId, manifest, manifestHash, completedAt, issues, summary }: BackupOutcome): RunOutcome {
   const { consistency, coverage } = summary.filesystem
-  const { payload_tar_bytes: tarBytes, ...totals } = manifest.totals
+  const { payload_tar_bytes: tarBytes, hole_bytes: holeBytes, ...totals } = manifest.totals
   return {
     status,
     artifact: {
@@ -71,7 +71,11 @@ function storedOutcome({ status, targetId, manifest, manifestHash, completedAt, 
       encrypted: manifest.pipeline.encryption !== 'none',
       grade: summary.grade,
       completed_at: completedAt,
-      totals: { ...totals, ...(tarBytes === undefined ? {} : { payload_tar_bytes: tarBytes }) },
+      totals: {
+        ...totals,
+        ...(holeBytes === undefined ? {} : { hole_bytes: holeBytes }),
+        ...(tarBytes === undefined ? {} : { payload_tar_bytes: tarBytes }),
+      },
       holes: coverage.filter(({ read }) => read === 'hole').length,
     },
     consistency_changed_total: consistency.changed_total,

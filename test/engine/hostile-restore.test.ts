@@ -2,10 +2,12 @@ import { spawnSync } from 'node:child_process'
 import { lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as passed } from 'node:timers/promises'
+import { Blake3Hasher } from '@napi-rs/blake-hash'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { BastionError } from '../../src/core/errors.ts'
 import type { RestoreReport } from '../../src/engine/restoring/restore-report.ts'
 import type { ConflictPolicy } from '../../src/engine/restoring/extract-protocol.ts'
+import { encodeSparseMap } from '../../src/engine/formats/archive-v1/tar-header.ts'
 import { readEntry } from '../../src/engine/read-entry.ts'
 import { sampleBytes } from '../support/age-samples.ts'
 import { isRoot } from '../support/as-user.ts'
@@ -47,6 +49,12 @@ const file = (name: string, over: Partial<ForgedEntry> = {}): ForgedEntry => ({
 })
 const symlink = (name: string, target: string): ForgedEntry => ({ path: name, kind: 'symlink', target })
 const hardlink = (name: string, target: string): ForgedEntry => ({ path: name, kind: 'hardlink', target })
+/** Of one byte, and a hole before it. */
+function sparse(sizeBytes: number): ForgedEntry {
+  const layout = { map: [[4096, 1] as const], realSizeBytes: sizeBytes }
+  const hash = new Blake3Hasher().update(encodeSparseMap(layout.map, sizeBytes)).update(Buffer.from('x')).digest('hex')
+  return { path: 'sparse', kind: 'file', content: 'x', line: { size: sizeBytes, sparse: true, hash }, member: { sparse: layout } }
+}
 const outside = '../outside/canary'
 const good = file('good')
 
@@ -138,6 +146,25 @@ const table: Record<string, HostileCase> = {
     over: { onManifest: (manifest) => ({ ...manifest, totals: { ...(manifest['totals'] as object), source_bytes: 1 } }) },
     ends: 'artifact_damaged',
   },
+  'a sparse file of 8 PiB in an artifact that promises none': {
+    entries: [good, sparse(2 ** 53 - 1)],
+    over: { onManifest: (manifest) => ({ ...manifest, totals: { ...(manifest['totals'] as object), hole_bytes: undefined } }) },
+    ends: 'artifact_damaged',
+  },
+  'a sparse file that is larger than all the holes that are promised': {
+    entries: [good, sparse(100_000)],
+    over: { onManifest: (manifest) => ({ ...manifest, totals: { ...(manifest['totals'] as object), hole_bytes: 99_000 } }) },
+    ends: 'artifact_damaged',
+  },
+  'a sparse file with the holes that are promised': { entries: [good, sparse(100_000)], ends: 'whole', verified: true },
+  'a path through thirty thousand directories that it does not hold': {
+    entries: [good, file(`${'p/'.repeat(30_000)}end`)],
+    ends: 'artifact_damaged',
+  },
+  'many paths through directories that it does not hold': {
+    entries: [good, ...Array.from({ length: 30 }, (_, i) => file(`${i}/${'p/'.repeat(200)}end`))],
+    ends: 'artifact_damaged',
+  },
   'a file without a hash': { entries: [good, file('tame', { line: { hash: undefined } })], ends: 'artifact_damaged' },
   'a file without a size': { entries: [good, file('tame', { line: { size: undefined } })], ends: 'artifact_damaged' },
   'a file without a place': { entries: [good, file('tame', { line: { at: undefined } })], ends: 'artifact_damaged' },
@@ -211,9 +238,11 @@ describe.each(Object.entries(table))('%s', (_, { entries, over, ends, verified }
 
 test('directories deeper than a stack are made, and what is in them', async () => {
   const deep = 'p/'.repeat(10_000)
+  // Each entry may have some directories without a line.
+  const others = Array.from({ length: 400 }, (_, i) => file(`other/${i}`))
   using place = trapped(true)
-  const report = await restoreRun(await forged([file(`${deep}end`)]), place.destination)
-  expect(report).toMatchObject({ restored: { files: 1 }, failed: { total: 0 } })
+  const report = await restoreRun(await forged([...others, file(`${deep}end`)]), place.destination)
+  expect(report).toMatchObject({ restored: { files: 401 }, failed: { total: 0 } })
   const { stdout } = spawnSync('find', [place.destination, '-name', 'end', '-printf', '%d %s'], { encoding: 'utf8' })
   expect(stdout).toBe(`10001 ${'content of '.length + 99}`)
 })

@@ -1,6 +1,7 @@
 import type { IndexHeader } from '../../core/entry.ts'
 import { type BytePath, pathText } from '../../lib/byte-path.ts'
 import { damagedIndex, type IndexedEntry } from './index-entry.ts'
+import { createImplicitDirectories } from './implicit-directories.ts'
 import { type EntryFrame, openIndexFrames } from './index-frames.ts'
 import type { RangeReader } from './range-reader.ts'
 
@@ -37,7 +38,8 @@ export interface EntriesIndex {
   children(directory: BytePath, after?: Pick<IndexedEntry, 'bytes' | 'implicit'>): AsyncGenerator<IndexedEntry>
   /**
    * The entries frame by frame; an array is never empty.
-   * @throws BastionError artifact_damaged also at the end of a scan of everything that met more or fewer entries, or more content, than the manifest promises
+   * @throws BastionError artifact_damaged also at the end of a scan of everything that met more or fewer entries, or more content or directories, than the manifest
+   * promises
    */
   scan(options?: ScanOptions): AsyncGenerator<IndexedEntry[]>
 }
@@ -45,12 +47,16 @@ export interface EntriesIndex {
 /**
  * Reads the seek table, the lookup and the header of an index.
  * @param reader its plaintext: the zstd stream
- * @param limits.count of entries, from the manifest · `contentBytes` of all files together, from there too
+ * @param limits.count of entries, from the manifest · `contentBytes` of all files together, and `holeBytes` of the sparse ones, from there too
  * @throws BastionError artifact_damaged
  */
-export async function openEntriesIndex(reader: RangeReader, limits: { count: number; contentBytes?: number }): Promise<EntriesIndex> {
+export async function openEntriesIndex(
+  reader: RangeReader,
+  limits: { count: number; contentBytes?: number; holeBytes?: number },
+): Promise<EntriesIndex> {
   const frames = await openIndexFrames(reader, limits.count)
   const maxContentBytes = limits.contentBytes ?? Number.POSITIVE_INFINITY
+  const maxSizes = maxContentBytes + (limits.holeBytes ?? 0)
   const noted = new Set<number>()
   let warnings = 0
 
@@ -125,14 +131,21 @@ export async function openEntriesIndex(reader: RangeReader, limits: { count: num
       const high = end === null ? frames.count - 1 : frames.frameOf(end)
       let lineCount = 0
       let contentBytes = 0
+      let sizes = 0
+      const implicit = isWhole && !reverse ? createImplicitDirectories(limits.count) : null
       if (low <= high) {
         for await (const frame of reverse ? frames.frames(high, low, signal) : frames.frames(low, high, signal)) {
           const { entries } = note(frame)
           lineCount += frame.lineCount
           if (isWhole && lineCount > limits.count) throw damagedIndex(`it has more than ${limits.count} entries`)
-          // A hole takes nothing, however large it is.
-          if (isWhole) contentBytes = entries.reduce((sum, { size = 0, sparse }) => (sparse === true ? sum : sum + size), contentBytes)
-          if (contentBytes > maxContentBytes) throw damagedIndex(`its files have more than ${maxContentBytes} bytes`)
+          if (isWhole) {
+            for (const { size = 0, sparse } of entries) {
+              sizes += size
+              if (sparse !== true) contentBytes += size
+            }
+          }
+          if (contentBytes > maxContentBytes || sizes > maxSizes) throw damagedIndex(`its files have more than ${maxContentBytes} bytes`)
+          implicit?.meet(entries)
           const wanted = entries.slice(lowerBound(entries, start), end === null ? entries.length : lowerBound(entries, end))
           if (wanted.length > 0) yield reverse ? wanted.reverse() : wanted
         }

@@ -40,6 +40,8 @@ export interface PackedItem {
   skip: number
   kind: EntryKind
   contentBytes: number
+  /** of a sparse file that is stored without its holes */
+  holeBytes?: number
   grade: Grade | null
   retried?: true
   /** whether it holds the content of its hard link group: its name may have become another file since it was listed */

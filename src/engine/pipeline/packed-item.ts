@@ -15,6 +15,8 @@ export function gradeOf(frozen: FrozenGrade | undefined, finding: ConsistencyFin
 /** @param fields all that is said of it, its grade too · `lineBytes` of its index line · `contentBytes` read of it, holes left out */
 export function packedFile(fields: FileFields, skip: number, lineBytes: number, contentBytes: number): PackedItem {
   const packed: PackedItem = { lineBytes, skip, kind: 'file', contentBytes, grade: fields.grade ?? null }
+  const holeBytes = (fields.sizeBytes ?? 0) - contentBytes
+  if (holeBytes > 0) packed.holeBytes = holeBytes
   if (fields.flags?.includes('retried') === true) packed.retried = true
   if (fields.hardlinkGroup !== undefined) packed.holdsGroup = true
   return packed

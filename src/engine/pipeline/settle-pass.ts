@@ -9,6 +9,7 @@ export interface SettleCandidate {
   finding: ConsistencyFinding
   grade: Grade | null
   contentBytes: number
+  holeBytes: number
 }
 
 /** More than the granularity of file times: what was written last before the pass can then be told from what is written in it. */

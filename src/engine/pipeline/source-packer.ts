@@ -25,7 +25,10 @@ export interface SourceTotals {
   dirs: number
   links: number
   others: number
+  /** read and stored */
   source_bytes: number
+  /** of sparse files, beside `source_bytes` */
+  hole_bytes: number
 }
 
 /** What the packing found out, growing while it goes on. */
@@ -63,7 +66,7 @@ export function createSourcePacker(options: {
   spillDirectory: string
 }): SourcePacker {
   const { index, errorPolicy } = options
-  const totals: SourceTotals = { files: 0, dirs: 0, links: 0, others: 0, source_bytes: 0 }
+  const totals: SourceTotals = { files: 0, dirs: 0, links: 0, others: 0, source_bytes: 0, hole_bytes: 0 }
   const consistency = emptyConsistencyReport()
   const issues: PackReport['issues'] = { total: 0, sample: [] }
   const gradeCounts = new Map<Grade, number>()
@@ -101,12 +104,13 @@ export function createSourcePacker(options: {
     else if (packed.kind === 'symlink' || packed.kind === 'hardlink') totals.links += 1
     else totals.others += 1
     totals.source_bytes += packed.contentBytes
+    totals.hole_bytes += packed.holeBytes ?? 0
     if (packed.retried) consistency.retried_total += 1
     countGrade(packed.grade, 1)
     if (packed.finding === undefined) return
     if (canSettle(packed.finding) && candidates.length < maxSettleCandidates) {
-      const { finding, grade, contentBytes } = packed
-      candidates.push({ item: packed.holdsGroup ? item : aloneOf(item), finding, grade, contentBytes })
+      const { finding, grade, contentBytes, holeBytes = 0 } = packed
+      candidates.push({ item: packed.holdsGroup ? item : aloneOf(item), finding, grade, contentBytes, holeBytes })
     } else {
       addFinding(consistency, packed.finding)
     }
@@ -120,6 +124,7 @@ export function createSourcePacker(options: {
     if (candidate === undefined) return // a hard link written again after its file
     if (packed.lineBytes === 0) return addFinding(consistency, candidate.finding)
     totals.source_bytes += packed.contentBytes - candidate.contentBytes
+    totals.hole_bytes += (packed.holeBytes ?? 0) - candidate.holeBytes
     countGrade(candidate.grade, -1)
     countGrade(packed.grade, 1)
     if (packed.error !== undefined) addIssue(item.path, packed.error)

@@ -263,7 +263,8 @@ function manifestOf(
 ): Record<string, unknown> {
   const indexName = encrypted ? objectNames.encryptedIndex : objectNames.index
   const countOf = (...kinds: EntryKind[]): number => lines.filter(({ kind }) => kinds.includes(kind as EntryKind)).length
-  const sourceBytes = lines.reduce((sum, { size }) => sum + (typeof size === 'number' ? size : 0), 0)
+  const bytesOf = (isSparse: boolean): number =>
+    lines.reduce((sum, { size, sparse }) => (typeof size === 'number' && (sparse === true) === isSparse ? sum + size : sum), 0)
   return {
     format_version: 1,
     producer: 'forged/1',
@@ -293,7 +294,8 @@ function manifestOf(
       dirs: countOf('dir'),
       links: countOf('symlink', 'hardlink'),
       others: countOf('fifo', 'device', 'socket'),
-      source_bytes: sourceBytes,
+      source_bytes: bytesOf(false),
+      hole_bytes: bytesOf(true),
       stored_bytes: 0,
     },
     snapshot: { mode: 'off', status: 'off' },
