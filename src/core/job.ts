@@ -3,6 +3,7 @@ import { formatSchema } from './artifact.ts'
 import { filesystemSourceSchema } from './filesystem-source.ts'
 
 import { defaultPartSizeBytes, encryptedTreeMessage, mebibyte } from './pipeline-spec.ts'
+import { jobRetentionSchema } from './retention.ts'
 import { cronSchema, timeZoneSchema } from './schedule.ts'
 
 /** What a run reads. SQLite and Vaultwarden join here. */
@@ -41,29 +42,6 @@ export const catchUpSchema = z.enum(['once', 'skip'])
 /** After a retryable failure, so many more runs, each later than the one before. */
 export const retrySchema = z.strictObject({ attempts: z.int().min(0).max(10).default(2) })
 
-const keep = z.int().min(1).max(100_000).optional()
-export const retentionSchema = z
-  .strictObject({
-    enabled: z.boolean().default(false),
-    keep_last: keep,
-    keep_days: keep,
-    keep_hourly: keep,
-    keep_daily: keep,
-    keep_weekly: keep,
-    keep_monthly: keep,
-    keep_yearly: keep,
-    max_delete_per_tick: z.int().min(1).max(1000).default(50),
-    max_delete_per_day: z.int().min(1).max(10_000).default(200),
-  })
-  .refine(
-    ({ enabled, max_delete_per_tick: _tick, max_delete_per_day: _day, ...rules }) =>
-      !enabled || Object.values(rules).some((rule) => rule !== undefined),
-    {
-      path: ['enabled'],
-      message: 'retention needs a rule that says what to keep',
-    },
-  )
-
 export const notificationsSchema = z.strictObject({ mode: z.literal('inherit') })
 
 /**
@@ -80,6 +58,6 @@ export const jobFields = {
   retry: retrySchema.prefault({}),
   source: sourceSchema,
   pipeline: jobPipelineSchema.prefault({}),
-  retention: retentionSchema.prefault({}),
+  retention: jobRetentionSchema.default({ mode: 'inherit' }),
   notifications: notificationsSchema.default({ mode: 'inherit' }),
 } as const
