@@ -7,6 +7,7 @@ import { parseBoundedJson } from '../lib/bounded-json.ts'
 import { openAgeRange } from './crypto/age-range-reader.ts'
 import { decodeSeekTable, type SeekTable, seekTableFooterBytes, seekTableSize } from './formats/archive-v1/seek-table.ts'
 import { findFrames } from './formats/archive-v1/find-frames.ts'
+import { askObject } from './formats/ask-object.ts'
 import { type EntriesIndex, openEntriesIndex } from './formats/entries-index-reader.ts'
 import { createObjectReader } from './formats/object-reader.ts'
 import type { RangeReader } from './formats/range-reader.ts'
@@ -141,9 +142,9 @@ function parseManifest(bytes: Uint8Array): Manifest {
 
 /** The objects are those of this artifact, under the names they are written by, and their sizes can be added up. */
 function checkObjects({ pipeline, artifacts, entry_index: index }: Manifest): void {
-  if (pipeline.format !== 'archive_v1') return
   const indexName = pipeline.encryption === 'none' ? objectNames.index : objectNames.encryptedIndex
-  if (index.name !== indexName || artifacts.some(({ name }, i) => name !== partName(i + 1))) {
+  const hasParts = pipeline.format === 'archive_v1'
+  if (index.name !== indexName || artifacts.some(({ name }, i) => !hasParts || name !== partName(i + 1))) {
     throw damaged(objectNames.manifest, 'names objects that no artifact has')
   }
   if (!Number.isSafeInteger(artifacts.reduce((sum, { size }) => sum + size, 0)))
@@ -163,15 +164,10 @@ async function readSeekTable(reader: RangeReader, signal: AbortSignal): Promise<
 async function readSmall(target: Target, key: string, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let size = 0
-  try {
-    for await (const chunk of await target.get(key, { signal })) {
-      chunks.push(chunk)
-      size += chunk.byteLength
-      if (size > maxBytes) throw damaged(key, 'is far larger than it can be')
-    }
-  } catch (error) {
-    if (!hasCode(error, 'target_not_found')) throw error
-    throw new BastionError('artifact_damaged', `${key} is missing`, { cause: error, details: { object: key, missing: true } })
+  for await (const chunk of await askObject(key, () => target.get(key, { signal }))) {
+    chunks.push(chunk)
+    size += chunk.byteLength
+    if (size > maxBytes) throw damaged(key, 'is far larger than it can be')
   }
   return Buffer.concat(chunks)
 }

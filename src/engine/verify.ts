@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts'
 import { hasCode } from '../core/errors.ts'
 import type { Progress } from '../core/run-event.ts'
 import type { Artifact } from './open-artifact.ts'
+import { askObject } from './formats/ask-object.ts'
 import { extractItemOf } from './restoring/extract-item.ts'
 import { createLinkContent } from './restoring/link-content.ts'
 import { openExtractor } from './restoring/open-extractor.ts'
@@ -56,10 +57,8 @@ export async function verify(request: {
   for (const { name, size, hash } of objects) {
     signal.throwIfAborted()
     const key = `${prefix}/${name}`
-    const stat = await target.stat(key)
-    if (stat === null) damage(name, 'is missing')
-    else if (stat.sizeBytes !== size) damage(name, `has ${stat.sizeBytes} bytes instead of ${size}`)
-    else if (level === 'full' && (await hashOf(target, key, signal)) !== hash) damage(name, 'does not have the bytes its hash was made of')
+    const wrong = await wrongOf(key, size, hash)
+    if (wrong !== null) damage(name, wrong)
     report.objects.checked += 1
   }
 
@@ -72,6 +71,19 @@ export async function verify(request: {
     report.objects.checked > 0 &&
     entries.checked === entries.expected
   return report
+
+  /** What is wrong with an object of the manifest. */
+  async function wrongOf(key: string, size: number, hash: string): Promise<string | null> {
+    try {
+      const stat = await askObject(key, () => target.stat(key))
+      if (stat === null) return 'is missing'
+      if (stat.sizeBytes !== size) return `has ${stat.sizeBytes} bytes instead of ${size}`
+      return level === 'full' && (await hashOf(target, key, signal)) !== hash ? 'does not have the bytes its hash was made of' : null
+    } catch (error) {
+      if (!hasCode(error, 'artifact_damaged')) throw error
+      return error.message
+    }
+  }
 
   async function verifyEntries(): Promise<void> {
     let toldMs = clock.now()
@@ -134,6 +146,6 @@ export async function verify(request: {
 
 async function hashOf(target: Target, key: string, signal: AbortSignal): Promise<string> {
   const hasher = new Blake3Hasher()
-  for await (const chunk of await target.get(key, { signal })) hasher.update(chunk)
+  for await (const chunk of await askObject(key, () => target.get(key, { signal }))) hasher.update(chunk)
   return hasher.digest('hex')
 }

@@ -29,8 +29,8 @@ export async function prove(report: ProofReport, scale: Scale): Promise<void> {
   )
   report.line(
     'Whole artifacts have objects harmed as a disk harms them, the same under a chain of hashes made anew, or are made by somebody who means ill: entries that lead out, ' +
-      'links to be gone through, members that are not what the index says, tables and manifests that lie. Each is listed, shown, searched, compared, verified, and restored ' +
-      'among traps, in every conflict policy. What lies beside the destination, and what was in it before, is looked at to the inode and the change time.',
+      'links to be gone through, members that are not what the index says, tables and manifests that lie. Of raw trees in a folder objects are also replaced by links that lead ' +
+      'out, pipes, directories and other objects. Each is listed, shown, searched, compared, verified, and restored among traps and to a target, in every conflict policy. What lies beside the destination, and what was in it before, is looked at to the inode and the change time.',
   )
   const finds = summaries.flatMap((each) => each.finds)
   report.check('every case was read or refused, and kept every promise', finds.length === 0, finds.slice(0, 3).join('\n') || undefined)

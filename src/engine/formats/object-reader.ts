@@ -1,5 +1,6 @@
 import { BastionError } from '../../core/errors.ts'
 import type { Target } from '../targets/target.ts'
+import { askObject } from './ask-object.ts'
 import type { RangeReader } from './range-reader.ts'
 
 /** A frame of a payload is never larger. */
@@ -30,12 +31,7 @@ export function createObjectReader(target: Target, objects: readonly { key: stri
   }
 
   async function open(key: string, range: { range?: { offset: number; length: number } }, signal: AbortSignal | undefined) {
-    try {
-      return await target.get(key, { ...range, ...(signal === undefined ? {} : { signal }) })
-    } catch (error) {
-      if (error instanceof BastionError && error.code === 'target_not_found') throw damaged(key, 'is missing', error)
-      throw error
-    }
+    return askObject(key, () => target.get(key, { ...range, ...(signal === undefined ? {} : { signal }) }))
   }
 
   return {
@@ -64,6 +60,6 @@ async function gather(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   return new Uint8Array(Buffer.concat(list))
 }
 
-function damaged(key: string, what: string, cause?: unknown): BastionError {
-  return new BastionError('artifact_damaged', `${key} ${what}`, { cause, details: { object: key } })
+function damaged(key: string, what: string): BastionError {
+  return new BastionError('artifact_damaged', `${key} ${what}`, { details: { object: key } })
 }

@@ -2,6 +2,7 @@ import { Blake3Hasher } from '@napi-rs/blake-hash'
 import { BastionError, hasCode } from '../../core/errors.ts'
 import { pathText } from '../../lib/byte-path.ts'
 import type { IndexedEntry } from '../formats/index-entry.ts'
+import { askObject } from '../formats/ask-object.ts'
 import { objectNameOf } from '../formats/raw-tree-v1/object-name.ts'
 import type { Target } from '../targets/target.ts'
 
@@ -48,9 +49,9 @@ export async function checkObjectSize({ target, prefix }: TreePlace, entry: Inde
 /** What the target cannot have under this key was not stored there. */
 async function asked<T>(key: string, request: () => Promise<T>): Promise<T> {
   try {
-    return await request()
+    return await askObject(key, request)
   } catch (error) {
-    if (hasCode(error, 'target_not_found', 'target_rejected', 'invalid_spec')) throw damaged(key, `${key} is missing`, error)
+    if (hasCode(error, 'target_rejected', 'invalid_spec')) throw damaged(key, `${key} is missing`, error)
     throw error
   }
 }

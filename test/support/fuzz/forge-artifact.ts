@@ -2,6 +2,8 @@ import { Blake3Hasher } from '@napi-rs/blake-hash'
 import { objectNames, partName, runPrefix } from '../../../src/core/artifact.ts'
 import type { EntryKind } from '../../../src/core/entry.ts'
 import { type TarMember, tarPadding } from '../../../src/engine/formats/archive-v1/tar-header.ts'
+import { isSafePath } from '../../../src/engine/formats/index-entry.ts'
+import { oddName } from '../../../src/engine/formats/raw-tree-v1/object-name.ts'
 import { createMemoryTarget } from '../../../src/engine/targets/memory/memory-target.ts'
 import { type BytePath, pathText } from '../../../src/lib/byte-path.ts'
 import type { StoredRun } from '../engine.ts'
@@ -26,6 +28,8 @@ export interface ForgedEntry {
 
 /** Everything an artifact consists of before it is compressed, encrypted and hashed; to be changed at will. */
 export interface ForgedArtifact {
+  /** of a raw tree files are objects, and what is said of frames and payload means nothing */
+  format: 'archive_v1' | 'raw_tree_v1'
   entries: ForgedEntry[]
   encrypted: boolean
   /** tar bytes of a frame */
@@ -51,6 +55,7 @@ const nothing = (): void => {}
 
 export function anArtifact(entries: ForgedEntry[], over: Partial<ForgedArtifact> = {}): ForgedArtifact {
   return {
+    format: 'archive_v1',
     entries,
     encrypted: false,
     frameBytes: 16 * 1024,
@@ -70,16 +75,10 @@ export function anArtifact(entries: ForgedEntry[], over: Partial<ForgedArtifact>
 
 /** The objects of the artifact by their name. */
 export function forgeObjects(artifact: ForgedArtifact): Map<string, Buffer> {
-  const { frames, places } = tarFrames(artifact)
-  artifact.onTar(frames)
-  const payload = forgeFrames(frames, artifact.onPayloadTable)
   const seal = (bytes: Buffer): Buffer => (artifact.encrypted ? forgeAge(bytes) : bytes)
   const objects = new Map<string, Buffer>()
-  const stored = seal(artifact.onPayload(payload.bytes))
-  for (let at = 0, number = 1; at < stored.length; at += artifact.partBytes, number += 1) {
-    objects.set(partName(number), stored.subarray(at, at + artifact.partBytes))
-  }
-  const lines = indexLines(artifact, places, payload.offsets)
+  const fieldsOf = artifact.format === 'raw_tree_v1' ? addTree(artifact, objects) : addPayload(artifact, objects, seal)
+  const lines = indexLines(artifact, fieldsOf)
   const index = seal(indexStream(artifact, lines))
   objects.set(artifact.encrypted ? objectNames.encryptedIndex : objectNames.index, index)
   objects.set(objectNames.restoreNotes, Buffer.from('# How to restore this backup\n'))
@@ -94,6 +93,33 @@ export function resign(objects: Map<string, Buffer>): Map<string, Buffer> {
     if (bytes !== undefined) Object.assign(described, { size: bytes.length, hash: blake3Of(bytes) })
   }
   return signManifest(objects, manifest)
+}
+
+/** What an index line says of where the content of its entry is. */
+type PlaceFields = (entry: ForgedEntry) => Record<string, unknown>
+
+function addPayload(artifact: ForgedArtifact, objects: Map<string, Buffer>, seal: (bytes: Buffer) => Buffer): PlaceFields {
+  const { frames, places } = tarFrames(artifact)
+  artifact.onTar(frames)
+  const payload = forgeFrames(frames, artifact.onPayloadTable)
+  const stored = seal(artifact.onPayload(payload.bytes))
+  for (let at = 0, number = 1; at < stored.length; at += artifact.partBytes, number += 1) {
+    objects.set(partName(number), stored.subarray(at, at + artifact.partBytes))
+  }
+  return (entry) => {
+    const place = places.get(entry)
+    return place === undefined ? {} : { at: [payload.offsets[place[0]] ?? 0, place[1]] }
+  }
+}
+
+function addTree({ entries }: ForgedArtifact, objects: Map<string, Buffer>): PlaceFields {
+  const isOdd = ({ path, kind }: ForgedEntry): boolean => kind === 'file' && pathText(path).b64 !== undefined
+  for (const entry of entries) {
+    if (entry.kind !== 'file' || entry.member === null) continue
+    const name = isOdd(entry) ? oddName(entry.path) : `${objectNames.tree}/${pathText(entry.path).text}`
+    objects.set(name, Buffer.from(entry.content ?? ''))
+  }
+  return (entry) => (isOdd(entry) ? { object: oddName(entry.path) } : {})
 }
 
 interface StoredObject {
@@ -136,7 +162,8 @@ export function forgedMarkers(manifestHash: string): { run: Record<string, unkno
 export async function storeForged(objects: ReadonlyMap<string, Buffer>): Promise<StoredRun> {
   const target = createMemoryTarget()
   const prefix = runPrefix(forgedRef.jobId, forgedRef.runId)
-  for (const [name, bytes] of objects) await target.put(`${prefix}/${name}`, bytes)
+  // What no key can be is stored nowhere.
+  for (const [name, bytes] of objects) if (isSafePath(name)) await target.put(`${prefix}/${name}`, bytes)
   return { target, ref: forgedRef }
 }
 
@@ -199,17 +226,12 @@ const typeBits: Record<EntryKind, number> = {
   socket: 0o140000,
 }
 
-function indexLines(
-  { entries, onLines }: ForgedArtifact,
-  places: ReadonlyMap<ForgedEntry, Place>,
-  offsets: readonly number[],
-): Record<string, unknown>[] {
+function indexLines({ entries, onLines }: ForgedArtifact, fieldsOf: PlaceFields): Record<string, unknown>[] {
   const lines: Record<string, unknown>[] = entries
     .filter(({ line }) => line !== null)
     .toSorted((a, b) => (a.path < b.path ? -1 : 1))
     .map((entry) => {
       const { path, kind, content, target, line } = entry
-      const place = places.get(entry)
       const data = Buffer.from(content ?? '')
       return {
         ...named('path', path),
@@ -221,7 +243,7 @@ function indexLines(
         mtime_ns: '1763690000000000000',
         ...(target === undefined ? {} : named('target', target)),
         ...(kind === 'device' ? { rdev: [1, 3], device: 'char' } : {}),
-        ...(place === undefined ? {} : { at: [offsets[place[0]] ?? 0, place[1]] }),
+        ...fieldsOf(entry),
         ...line,
       }
     })
@@ -244,7 +266,10 @@ const indexHeader = {
 
 /** The zstd stream of the index alone; its lines point nowhere. */
 export function forgeIndex(artifact: ForgedArtifact): Buffer {
-  return indexStream(artifact, indexLines(artifact, new Map(), []))
+  return indexStream(
+    artifact,
+    indexLines(artifact, () => ({})),
+  )
 }
 
 function indexStream({ linesPerFrame, onIndexFrames, onIndexTable, onIndex }: ForgedArtifact, lines: readonly Record<string, unknown>[]): Buffer {
@@ -257,7 +282,7 @@ function indexStream({ linesPerFrame, onIndexFrames, onIndexTable, onIndex }: Fo
 }
 
 function manifestOf(
-  { encrypted, frameBytes, partBytes }: ForgedArtifact,
+  { format, encrypted, frameBytes, partBytes }: ForgedArtifact,
   lines: readonly Record<string, unknown>[],
   objects: ReadonlyMap<string, Buffer>,
 ): Record<string, unknown> {
@@ -275,16 +300,19 @@ function manifestOf(
     node_id: 'forged',
     started_at: 0,
     ended_at: 1,
-    pipeline: {
-      format: 'archive_v1',
-      tar: 'pax',
-      compression: 'zstd',
-      level: 1,
-      frame_bytes: frameBytes,
-      encryption: encrypted ? 'age_x25519' : 'none',
-      ...(encrypted ? { recipients: [forgedRecipient] } : {}),
-      part_size_bytes: partBytes,
-    },
+    pipeline:
+      format === 'raw_tree_v1'
+        ? { format, encryption: 'none' }
+        : {
+            format,
+            tar: 'pax',
+            compression: 'zstd',
+            level: 1,
+            frame_bytes: frameBytes,
+            encryption: encrypted ? 'age_x25519' : 'none',
+            ...(encrypted ? { recipients: [forgedRecipient] } : {}),
+            part_size_bytes: partBytes,
+          },
     artifacts: [...objects]
       .filter(([name]) => name.startsWith('payload.'))
       .map(([name, bytes]) => ({ ...describe(name, bytes), hash_alg: 'blake3' })),

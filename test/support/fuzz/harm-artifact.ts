@@ -39,7 +39,7 @@ function harmObjects(objects: Map<string, Buffer>, random: Random): Map<string, 
 
 /** Only what hashes are made of. */
 function harmStored(objects: Map<string, Buffer>, random: Random): Map<string, Buffer> {
-  const stored = new Map([...objects].filter(([name]) => name.startsWith('payload.') || name.startsWith('entries.')))
+  const stored = new Map([...objects].filter(([name]) => /^(?:payload|entries|data|odd)[./]/.test(name)))
   for (const name of stored.keys()) objects.delete(name)
   return new Map([...harmObjects(stored, random), ...objects])
 }

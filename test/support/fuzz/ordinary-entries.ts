@@ -28,6 +28,19 @@ export function ordinaryEntries(): ForgedEntry[] {
   ]
 }
 
+/** The same as a raw tree has them: a sparse file is stored with its holes, and a path has one file. */
+export function ordinaryTreeEntries(): ForgedEntry[] {
+  return ordinaryEntries().map(({ member, ...entry }) => {
+    const { sparse } = member ?? {}
+    if (sparse === undefined) return entry
+    const content = Buffer.alloc(sparse.realSizeBytes)
+    const data = Buffer.from(entry.content ?? '')
+    let at = 0
+    for (const [offset, length] of sparse.map) content.set(data.subarray(at, (at += length)), offset)
+    return { ...entry, content, line: { sparse: true } }
+  })
+}
+
 /** Its hash is that of what is stored: the map, then the data. */
 function sparseFile(): ForgedEntry {
   const sparse = { map: [[4096, 500] as const, [9000, 100] as const], realSizeBytes: 20_000 }

@@ -46,13 +46,13 @@ export function trappedDestination(folder: string, { isEmpty }: { isEmpty: boole
     symlinkSync(path.join(outside, 'canary'), path.join(destination, 'trap file'))
   }
   for (const name of ['canary', 'dir/canary', 'dir', '']) utimesSync(path.join(outside, name), longAgo, longAgo)
-  const before = snapshot(outside)
+  const before = snapshotOf(outside)
   const secretInode = secretFd === null ? 0n : fstatSync(secretFd, { bigint: true }).ino
 
   return {
     destination,
     check({ mayReplace }) {
-      const after = snapshot(outside)
+      const after = snapshotOf(outside)
       if (after !== before) throw broken('nothing outside of the destination is touched', [before, after])
       const leftovers = spawnSync('find', [destination, '-name', '.bastion-restore-*'], { encoding: 'latin1' }).stdout
       if (leftovers !== '') throw broken('no temporary file is left', leftovers)
@@ -73,19 +73,19 @@ export function trappedDestination(folder: string, { isEmpty }: { isEmpty: boole
   }
 }
 
-/** Everything there is to know of a small tree. */
-function snapshot(root: string): string {
+/** Everything there is to know of a small tree; of what is large all but its content. */
+export function snapshotOf(root: string): string {
   const lines: string[] = []
   for (const name of ['', ...readdirSync(root, { recursive: true, encoding: 'utf8' }).toSorted()]) {
     const file = path.join(root, name)
     const { ino, mode, nlink, uid, gid, size, mtimeNs, ctimeNs } = lstatSync(file, { bigint: true })
-    const content = (mode & 0o170000n) === 0o100000n ? readFileSync(file, 'utf8') : ''
+    const content = (mode & 0o170000n) === 0o100000n && size < 1_000_000n ? readFileSync(file, 'utf8') : ''
     lines.push([name, ino, mode, nlink, uid, gid, size, mtimeNs, ctimeNs, content].join(' '))
   }
   return lines.join('\n')
 }
 
-function removeTree(folder: string): void {
+export function removeTree(folder: string): void {
   try {
     rmSync(folder, { recursive: true })
   } catch {

@@ -4,6 +4,7 @@ import { openFrameDecoder, openFrameFinder, openSeekTableReader } from './fuzz-f
 import { openIndexReader } from './fuzz-index.ts'
 import { openJsonReader } from './fuzz-json.ts'
 import type { FuzzReader } from './fuzz-reader.ts'
+import { openRawTreeReader } from './fuzz-raw-tree.ts'
 import { openTarReader } from './fuzz-tar.ts'
 
 /** Every reader of untrusted bytes, and how many cases it gets in the short form and in the full one. */
@@ -16,7 +17,8 @@ export const readers = {
   'frame-finder': { title: 'frames without a table', open: openFrameFinder, cases: [300, 40_000] },
   frame: { title: 'zstd frames', open: openFrameDecoder, cases: [300, 40_000] },
   index: { title: 'entries index', open: openIndexReader, cases: [300, 40_000] },
-  artifact: { title: 'whole artifacts: list, ls, cat, find, diff, verify, restore', open: openArtifactReader, cases: [36, 12_000] },
+  'raw-tree': { title: 'whole trees: the same', open: openRawTreeReader, cases: [36, 10_000] },
+  artifact: { title: 'whole archives: list, ls, cat, find, diff, verify, restore', open: openArtifactReader, cases: [36, 12_000] },
 } as const satisfies Record<string, { title: string; open: () => FuzzReader | Promise<FuzzReader>; cases: readonly [short: number, full: number] }>
 
 export type ReaderName = keyof typeof readers

@@ -30,7 +30,7 @@ const program = path.join(import.meta.dirname, 'fuzz-process.ts')
 /** A case that shows no progress for so many seconds hangs, however busy the machine is. */
 const patienceSeconds = 120
 /** Cases of one process, so that none grows old and all processors are busy to the end. */
-const jobCases: Partial<Record<ReaderName, number>> = { artifact: 500, index: 5000, 'age-payload': 5000 }
+const jobCases: Partial<Record<ReaderName, number>> = { artifact: 500, 'raw-tree': 500, index: 5000, 'age-payload': 5000 }
 const jobCasesElsewhere = 20_000
 
 /** Runs every reader in several processes, one on each processor. */
@@ -83,7 +83,8 @@ function add(summaries: Map<ReaderName, FuzzSummary>, { reader }: Job, result: F
 async function runJob({ reader, first, count }: Job, processor: string, folder: string): Promise<FuzzResult> {
   const progressFile = path.join(folder, `progress-${processor}`)
   const child = spawn('taskset', ['-c', processor, process.execPath, program, reader, String(first), String(count), progressFile], {
-    env: { ...process.env, BASTION_SEED: String(seed) },
+    // Threads of each restore are compiled once: that is most of the time they would take.
+    env: { ...process.env, BASTION_SEED: String(seed), NODE_COMPILE_CACHE: path.join(folder, 'compiled') },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const output: Record<'stdout' | 'stderr', string> = { stdout: '', stderr: '' }

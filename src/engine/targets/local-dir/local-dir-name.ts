@@ -24,5 +24,7 @@ export async function refuseLink(root: string, segments: readonly string[]): Pro
 }
 
 export function linkError(root: string, segments: readonly string[]): BastionError {
-  return new BastionError('target_rejected', `"${segments.join('/')}" in ${root} is a symbolic link; below its root a target follows none.`)
+  return new BastionError('target_rejected', `"${segments.join('/')}" in ${root} is a symbolic link; below its root a target follows none.`, {
+    details: { link: true },
+  })
 }

@@ -40,5 +40,7 @@ export async function lookAt(session: SftpSession, root: SftpRoot, segments: rea
 }
 
 export function linkError(root: SftpRoot, segments: readonly string[]): BastionError {
-  return new BastionError('target_rejected', `"${segments.join('/')}" in ${root.label} is a symbolic link; below its root a target follows none.`)
+  return new BastionError('target_rejected', `"${segments.join('/')}" in ${root.label} is a symbolic link; below its root a target follows none.`, {
+    details: { link: true },
+  })
 }
