@@ -4,6 +4,7 @@
 //   --no-build    leave the build to who follows (npm test counts it as a check of its own)
 import { buildAloud, needsBuild } from './support/build.mjs'
 import { buildDocsAloud, needsDocs } from './support/build-docs.mjs'
+import { buildWebAloud, needsWeb } from './support/build-web.mjs'
 import { install, needsInstall } from './support/install.mjs'
 import { withLock } from './support/lock.mjs'
 import { installTestPackages, missingTestPackages } from './support/test-packages.mjs'
@@ -11,7 +12,7 @@ import { installTestPackages, missingTestPackages } from './support/test-package
 const forTests = process.argv.includes('--for-tests')
 const wantsBuild = !process.argv.includes('--no-build')
 
-const isReady = () => !needsInstall() && !(wantsBuild && (needsBuild() || needsDocs()))
+const isReady = () => !needsInstall() && !(wantsBuild && (needsBuild() || needsWeb() || needsDocs()))
 
 if (!isReady()) {
   // Asked again inside: another process may have done it while this one waited.
@@ -19,6 +20,7 @@ if (!isReady()) {
     if (needsInstall() && !(await install())) return false
     if (!wantsBuild) return true
     if (needsBuild() && !(await buildAloud())) return false
+    if (needsWeb() && !(await buildWebAloud())) return false
     // The program runs without its documentation, too; what is wrong was said.
     if (needsDocs()) await buildDocsAloud()
     return true

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { build } from './support/build.mjs'
 import { buildDocs, needsDocs } from './support/build-docs.mjs'
+import { buildWeb, needsWeb } from './support/build-web.mjs'
 import { withLock } from './support/lock.mjs'
 import { root, run, toolEnvironment } from './support/run.mjs'
 
@@ -20,10 +21,12 @@ const tool = (command, ...args) => ({ command: [command, ...args].join(' '), che
 
 const checks = [
   { name: 'build', command: 'npm run build', check: () => withLock(build) },
+  { name: 'web interface', command: 'npm run build', check: () => withLock(async () => (needsWeb() ? buildWeb() : { ok: true, output: '' })) },
   { name: 'documentation', command: 'npm run build', check: () => withLock(async () => (needsDocs() ? buildDocs() : { ok: true, output: '' })) },
   { name: 'types', ...tool('tsc', '-b') },
   { name: 'types of tests', ...tool('tsc', '-p', 'test') },
   { name: 'types of scripts', ...tool('tsc', '-p', 'scripts') },
+  { name: 'types of the web interface', ...tool('vue-tsc', '-p', 'web') },
   { name: 'lint', ...tool('oxlint') },
   { name: 'format', ...tool('oxfmt', '--check') },
   { name: 'borders', ...tool('npm', 'run', '--silent', 'borders') },
@@ -31,7 +34,7 @@ const checks = [
 ]
 
 const total = { passed: 0, failed: 0, skipped: 0 }
-for (const check of filters.length > 0 ? checks.slice(0, 1) : checks) await report(check)
+for (const check of filters.length > 0 ? checks.slice(0, 2) : checks) await report(check)
 addOutcome(await runVitest())
 process.exitCode = total.failed > 0 ? 1 : 0
 process.stdout.write(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`)

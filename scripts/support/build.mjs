@@ -49,11 +49,11 @@ async function bundle() {
   await bundled.close()
 }
 
-/** The documentation has a build of its own (build-docs.mjs). */
+/** The documentation and the web interface have builds of their own (build-docs.mjs, build-web.mjs). */
 function clear() {
   const dist = path.join(root, folder)
   mkdirSync(dist, { recursive: true })
-  for (const name of readdirSync(dist)) if (name !== 'docs') rmSync(path.join(dist, name), { recursive: true })
+  for (const name of readdirSync(dist)) if (name !== 'docs' && name !== 'web') rmSync(path.join(dist, name), { recursive: true })
 }
 
 function fingerprint() {

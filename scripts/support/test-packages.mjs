@@ -32,6 +32,7 @@ const testPackages = [
   { package: 'ceph-mon', command: 'ceph-mon', why: 'the cluster behind it' },
   { package: 'ceph-osd', command: 'ceph-osd', why: 'its store, in memory' },
   { package: 'openssl', command: 'openssl', why: 'certificates for servers of the tests' },
+  { package: 'chromium', command: 'chromium', why: 'opens the web interface as people do' },
   { package: 'rsync', command: 'rsync', why: 'compares restored trees; a peer in the benchmarks' },
 ]
 

@@ -43,7 +43,8 @@ export async function runHub(options: HubCommandOptions, context: CliContext): P
     version,
     transport: createTransport(transportOptions(options, context)),
     metricsToken: context.env['BASTION_METRICS_TOKEN'] ?? null,
-    docsDirectory: fileURLToPath(new URL(isBundled ? './docs' : '../../dist/docs', import.meta.url)),
+    docsDirectory: builtDirectory('docs'),
+    webDirectory: builtDirectory('web'),
     passwordCost: defaultPasswordCost,
     streams,
     clock: systemClock,
@@ -68,9 +69,14 @@ export async function runHub(options: HubCommandOptions, context: CliContext): P
   context.note('Bastion stops. Runs under way go on.\n')
 }
 
+/** What the build puts beside the program. */
+function builtDirectory(name: string): string {
+  return fileURLToPath(new URL(isBundled ? `./${name}` : `../../dist/${name}`, import.meta.url))
+}
+
 function newHubText(url: string, setupToken: string | null): string {
   const token = setupToken === null ? '' : `The set-up token, which it asks for: ${setupToken}\n`
-  return `It has no administrator yet: "bastion login ${url}" makes the first one. ${url}/docs/guide/first-backup goes on from there.\n${token}`
+  return `It has no administrator yet: open it in a browser, or "bastion login ${url}" makes the first one. ${url}/docs/guide/first-backup goes on from there.\n${token}`
 }
 
 function transportOptions(options: HubCommandOptions, context: CliContext): TransportOptions {

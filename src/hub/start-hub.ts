@@ -26,6 +26,7 @@ export interface StartHubOptions {
   transport: Transport
   metricsToken: string | null
   docsDirectory: string
+  webDirectory: string
   passwordCost: PasswordCost
   /** where what nodes send arrives */
   streams: ByteStreams
@@ -47,7 +48,7 @@ export interface StartedHub extends AsyncDisposable {
  * @throws conflict while another Hub uses the directory · invalid_spec when a part of it cannot be used
  */
 export async function startHub(options: StartHubOptions): Promise<StartedHub> {
-  const { dataDirectory, version, transport, metricsToken, docsDirectory, passwordCost, streams, clock, log } = options
+  const { dataDirectory, version, transport, metricsToken, docsDirectory, webDirectory, passwordCost, streams, clock, log } = options
   await using opened = new AsyncDisposableStack()
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 })
   opened.use(lockDirectory(dataDirectory))
@@ -63,7 +64,7 @@ export async function startHub(options: StartHubOptions): Promise<StartedHub> {
   const server = opened.use(
     await startHttpServer(
       { ...hub, version, streams, vault, accounts, sessions, settings, clock, log, newId },
-      { transport, setupToken, metricsToken, docsDirectory },
+      { transport, setupToken, metricsToken, docsDirectory, webDirectory },
     ),
   )
   const kept = opened.move()

@@ -25,12 +25,13 @@ export interface HttpHubOptions {
   transport?: Partial<TransportOptions>
   metricsToken?: string
   docsDirectory?: string
+  webDirectory?: string
   /** whether the node of this machine is connected; it is when absent */
   withNode?: boolean
 }
 
 /** A Hub that listens on a port of its own, with a real node. */
-export async function startHttpHub({ transport, metricsToken, docsDirectory, withNode = true }: HttpHubOptions = {}): Promise<HttpHub> {
+export async function startHttpHub({ transport, metricsToken, docsDirectory, webDirectory, withNode = true }: HttpHubOptions = {}): Promise<HttpHub> {
   await using opened = new AsyncDisposableStack()
   const folder = opened.use(await temporaryFolder()).path
   const dataDirectory = path.join(folder, 'data')
@@ -44,6 +45,7 @@ export async function startHttpHub({ transport, metricsToken, docsDirectory, wit
       transport: createTransport({ host: '127.0.0.1', port: 0, insecureHttp: false, trustedProxies: [], ...transport }),
       metricsToken: metricsToken ?? null,
       docsDirectory: docsDirectory ?? path.join(folder, 'no-docs'),
+      webDirectory: webDirectory ?? path.join(folder, 'no-web'),
       passwordCost: cheapPasswords,
       streams,
       clock,

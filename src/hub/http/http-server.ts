@@ -17,6 +17,7 @@ import { isBug, problemOf, sendProblem } from './problem-reply.ts'
 import { apiPrefixes, registerApi } from './register-api.ts'
 import { securityHeaders } from './security-headers.ts'
 import type { Transport } from './transport.ts'
+import { registerWebPages } from './web-pages.ts'
 
 export interface HttpServerOptions {
   transport: Transport
@@ -26,6 +27,8 @@ export interface HttpServerOptions {
   metricsToken: string | null
   /** where the built documentation is */
   docsDirectory: string
+  /** where the built web interface is */
+  webDirectory: string
 }
 
 export interface HttpServer extends AsyncDisposable {
@@ -67,7 +70,7 @@ export async function startHttpServer(services: HttpServices, options: HttpServe
 
 async function createApp(
   services: HttpServices,
-  { transport, setupToken, metricsToken, docsDirectory }: HttpServerOptions,
+  { transport, setupToken, metricsToken, docsDirectory, webDirectory }: HttpServerOptions,
 ): Promise<FastifyInstance> {
   const { tls, isSecure, trustedProxies } = transport
   const app = Fastify({
@@ -94,16 +97,16 @@ async function createApp(
     if (isBug(error)) services.log.error({ err: error, request_id: request.id, method: request.method, url: request.url }, 'a request failed')
     return sendProblem(reply, problemOf(error, request.id))
   })
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(reply, problemOf(new BastionError('not_found', 'there is nothing at this address'), request.id)),
-  )
-
   registerMetrics(app, services, metricsToken)
   registerApi(app, apiHandlers(services, setupToken), { guard, isSecure })
   registerLiveSockets(app, services, guard)
   const document = JSON.stringify(openApiDocument(services.version))
   for (const prefix of apiPrefixes) app.get(`${prefix}/openapi.json`, (_, reply) => reply.type('application/json; charset=utf-8').send(document))
   await registerDocs(app, docsDirectory)
-  app.get('/', (_, reply) => reply.redirect('/docs/'))
+  const sendPage = await registerWebPages(app, webDirectory)
+  app.setNotFoundHandler(
+    (request, reply) =>
+      sendPage(request, reply) ?? sendProblem(reply, problemOf(new BastionError('not_found', 'there is nothing at this address'), request.id)),
+  )
   return app
 }

@@ -15,6 +15,7 @@ export function securityHeaders({ isSecure }: { isSecure: boolean }): FastifyHel
         fontSrc: ours,
         connectSrc: ours,
         manifestSrc: ours,
+        workerSrc: ours,
         formAction: ours,
         baseUri: ["'none'"],
         frameAncestors: ["'none'"],

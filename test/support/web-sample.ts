@@ -1,0 +1,47 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import type { Client } from '../../src/client/client.ts'
+import { openConsole } from './web-browser.ts'
+
+export type SampleConsole = Awaited<ReturnType<typeof openSampleConsole>>
+
+/** A console with a job that has run, one that failed, one that waits for its time, and one with a name nobody should trust. */
+export async function openSampleConsole(options: Parameters<typeof openConsole>[0] = {}) {
+  await using opened = new AsyncDisposableStack()
+  const console = opened.use(await openConsole(options))
+  const ids = await fill(console.hub.folder, console.client)
+  const kept = opened.move()
+  return { ...console, ids, [Symbol.asyncDispose]: () => kept.disposeAsync() }
+}
+
+export const hostileName = '<img src=x onerror=alert(1)>.txt'
+
+async function fill(folder: string, client: Client) {
+  const source = path.join(folder, 'srv')
+  const target = path.join(folder, 'backups')
+  await mkdir(path.join(source, 'app', 'config'), { recursive: true })
+  await writeFile(path.join(source, hostileName), 'harmless')
+  for (let i = 0; i < 40; i += 1) await writeFile(path.join(source, 'app', `document-${i}.txt`), 'x'.repeat(i * 997))
+  await writeFile(path.join(source, 'app', 'config', 'settings.json'), '{}')
+  const jobOf = (name: string, more: object = {}) =>
+    client.jobs.create({
+      body: { name, source: { type: 'filesystem', paths: [source] }, target: { type: 'local_dir', path: target }, ...more },
+    })
+  const good = await jobOf('Documents of the server', { schedule: '0 3 * * *', schedule_timezone: 'Europe/Berlin' })
+  const failing = await jobOf('Photos', { source: { type: 'filesystem', paths: [path.join(folder, 'not-there')] }, retry: { attempts: 0 } })
+  await jobOf('Mail', { schedule: '*/30 * * * *' })
+  const { run_id: runId } = await client.jobs.run({ params: { id: good.id } })
+  const { run_id: failedRunId } = await client.jobs.run({ params: { id: failing.id } })
+  await ended(client, runId)
+  await ended(client, failedRunId)
+  return { jobId: good.id, jobName: good.name, failingJobId: failing.id, runId, failedRunId, source, target }
+}
+
+/** Waits for the end of a run. */
+export async function ended(client: Client, runId: string) {
+  for (;;) {
+    const run = await client.runs.get({ params: { id: runId } })
+    if (run.ended_at !== null) return run
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}

@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest'
+import { startHttpHub } from '../support/http-hub.ts'
+import { admin, openChromium, violationsOf, watchedContext, webDirectory, whyNoBrowser } from '../support/web-browser.ts'
+
+test('a new Hub leads its first visitor to the set-up, and later ones to the sign-in, by the keyboard alone', async (context) => {
+  if (whyNoBrowser !== undefined) return context.skip(whyNoBrowser)
+  await using hub = await startHttpHub({ webDirectory })
+  await using closing = new AsyncDisposableStack()
+  const browser = await openChromium()
+  closing.defer(() => browser.close())
+  await using first = await watchedContext(browser, hub)
+  const page = await first.context.newPage()
+  await page.goto('/jobs')
+  await page.waitForURL('**/set-up')
+  expect(await violationsOf(page)).toEqual([])
+  const type = async (text: string) => {
+    await page.keyboard.type(text)
+    await page.keyboard.press('Tab')
+  }
+  await page.getByLabel('User name').focus()
+  await type(admin.username)
+  await type('short')
+  await type('other')
+  await page.keyboard.press('Enter')
+  expect(await page.getByText('a password has at least 10 characters').isVisible()).toBe(true)
+  await page.getByLabel('Password', { exact: true }).fill(admin.password)
+  await page.getByLabel('Password, again').fill(admin.password)
+  await page.keyboard.press('Enter')
+  await page.waitForURL('**/first-backup')
+
+  await using second = await watchedContext(browser, hub)
+  const later = await second.context.newPage()
+  await later.goto('/jobs?state=failing')
+  await later.waitForURL('**/sign-in**')
+  expect(await violationsOf(later)).toEqual([])
+  await later.getByLabel('User name').fill(admin.username)
+  await later.getByLabel('Password').fill('wrong')
+  await later.keyboard.press('Enter')
+  await later.getByRole('alert').waitFor()
+  expect(await later.getByRole('alert').textContent()).toContain('Sign-in failed')
+  await later.getByLabel('Password').fill(admin.password)
+  await later.keyboard.press('Enter')
+  await later.waitForURL('**/jobs?state=failing')
+  await later.getByRole('heading', { name: 'Jobs' }).waitFor()
+  expect([...first.complaints, ...second.complaints]).toEqual([])
+})

@@ -1,0 +1,8 @@
+import { accountFeature } from '../features/account/account-feature.ts'
+import { overviewFeature } from '../features/overview/overview-feature.ts'
+import { jobsFeature } from '../features/jobs/jobs-feature.ts'
+import { runsFeature } from '../features/runs/runs-feature.ts'
+import type { Feature } from './feature.ts'
+
+/** Every feature, in the order of the sidebar. */
+export const features: readonly Feature[] = [overviewFeature, jobsFeature, runsFeature, accountFeature]

@@ -1,0 +1,40 @@
+import { computed, onBeforeUnmount, onMounted, ref, type Ref } from 'vue'
+
+const extraRows = 12
+
+/** Which of many rows of one height are seen, for only those are drawn. `body` is what holds the rows; what scrolls is found around it. */
+export function useWindow(body: Readonly<Ref<HTMLElement | null>>, count: () => number, rowHeightPx: number) {
+  const first = ref(0)
+  const seen = ref(60)
+  let scroller: HTMLElement | Window | null = null
+
+  function look(): void {
+    if (body.value === null || scroller === null) return
+    const top = scroller instanceof Window ? 0 : scroller.getBoundingClientRect().top
+    const height = scroller instanceof Window ? innerHeight : scroller.clientHeight
+    first.value = Math.max(0, Math.floor((top - body.value.getBoundingClientRect().top) / rowHeightPx) - extraRows)
+    seen.value = Math.ceil(height / rowHeightPx) + 2 * extraRows
+  }
+
+  onMounted(() => {
+    scroller = scrollerOf(body.value)
+    scroller.addEventListener('scroll', look, { passive: true })
+    addEventListener('resize', look)
+    look()
+  })
+  onBeforeUnmount(() => {
+    scroller?.removeEventListener('scroll', look)
+    removeEventListener('resize', look)
+  })
+
+  const from = computed(() => Math.max(0, Math.min(first.value, count() - seen.value)))
+  const to = computed(() => Math.min(count(), from.value + seen.value))
+  return { from, to, abovePx: computed(() => from.value * rowHeightPx), belowPx: computed(() => (count() - to.value) * rowHeightPx), look }
+}
+
+function scrollerOf(element: HTMLElement | null): HTMLElement | Window {
+  for (let each = element?.parentElement; each; each = each.parentElement) {
+    if (/auto|scroll/.test(getComputedStyle(each).overflowY)) return each
+  }
+  return window
+}

@@ -1,0 +1,3 @@
+export const overviewEn = {
+  title: 'Overview',
+}

@@ -1,0 +1,22 @@
+export const runsEn = {
+  title: 'Runs',
+  empty: 'Nothing has run yet',
+  emptyText: 'A run appears here when a schedule is due or somebody starts a job.',
+  toJobs: 'To the jobs',
+  anyState: 'Any state',
+  anyJob: 'Any job',
+  unread: '{count} unread',
+  column: {
+    state: 'State',
+    job: 'Job',
+    warning: 'Findings',
+    grade: 'Grade',
+    started: 'Started',
+    duration: 'Duration',
+    bytes: 'Read',
+    stored: 'Stored',
+    files: 'Files',
+    node: 'Node',
+    id: 'Run',
+  },
+}

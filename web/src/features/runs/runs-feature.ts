@@ -1,0 +1,24 @@
+import type { Feature } from '../../app/feature.ts'
+import { runsLive } from './runs-live.ts'
+
+export const runsFeature: Feature = {
+  routes: [{ path: '/runs', name: 'runs', component: () => import('./run-list-page.vue'), meta: { title: 'runs.title' } }],
+  nav: [{ to: '/runs', title: 'runs.title', icon: 'i-lucide-activity', group: 'main' }],
+  live: runsLive,
+  palette: {
+    title: 'app.runs',
+    async offer({ client }) {
+      const [{ items: runs }, { items: jobs }] = await Promise.all([
+        client.runs.list({ query: { limit: 20 } }),
+        client.jobs.list({ query: { limit: 200 } }),
+      ])
+      const names = new Map(jobs.map(({ id, name }) => [id, name]))
+      return runs.map(({ id, job_id, status }) => ({
+        label: `${names.get(job_id) ?? job_id} · ${status}`,
+        suffix: id,
+        icon: 'i-lucide-activity',
+        to: `/runs/${id}`,
+      }))
+    },
+  },
+}

@@ -1,0 +1,18 @@
+import { appEn } from '../app/locales/en.ts'
+import { accountEn } from '../features/account/locales/en.ts'
+import { jobsEn } from '../features/jobs/locales/en.ts'
+import { overviewEn } from '../features/overview/locales/en.ts'
+import { runsEn } from '../features/runs/locales/en.ts'
+import { commonEn } from './common-en.ts'
+import { errorsEn } from './errors-en.ts'
+
+/** Every text of the app. A feature adds its own by a line here and one in zh-cn.ts. */
+export const en = {
+  common: commonEn,
+  errors: errorsEn,
+  app: appEn,
+  account: accountEn,
+  overview: overviewEn,
+  jobs: jobsEn,
+  runs: runsEn,
+}

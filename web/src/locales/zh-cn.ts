@@ -1,0 +1,19 @@
+import { appZhCn } from '../app/locales/zh-cn.ts'
+import { accountZhCn } from '../features/account/locales/zh-cn.ts'
+import { jobsZhCn } from '../features/jobs/locales/zh-cn.ts'
+import { overviewZhCn } from '../features/overview/locales/zh-cn.ts'
+import { runsZhCn } from '../features/runs/locales/zh-cn.ts'
+import { commonZhCn } from './common-zh-cn.ts'
+import type { en } from './en.ts'
+import { errorsZhCn } from './errors-zh-cn.ts'
+import type { SameKeys } from './same-keys.ts'
+
+export const zhCn: SameKeys<typeof en> = {
+  common: commonZhCn,
+  errors: errorsZhCn,
+  app: appZhCn,
+  account: accountZhCn,
+  overview: overviewZhCn,
+  jobs: jobsZhCn,
+  runs: runsZhCn,
+}
