@@ -32,6 +32,7 @@ const titles = {
   sign_in_failed: 'Sign-in failed',
   not_allowed: 'Not allowed',
   not_found: 'Not found',
+  snapshot_pinned: 'This backup is pinned',
   conflict: 'It stands in conflict with what is there',
   too_many_requests: 'Too many requests',
   interrupted: 'Interrupted',

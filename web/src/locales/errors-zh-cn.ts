@@ -32,6 +32,7 @@ export const errorsZhCn: SameKeys<typeof errorsEn> = {
   sign_in_failed: { title: '登录失败', hint: '请检查用户名和密码。' },
   not_allowed: { title: '不允许', hint: '请联系此 Hub 的管理员。' },
   not_found: { title: '找不到', hint: '可能已被移除。列表中显示了现有内容。' },
+  snapshot_pinned: { title: '此备份已固定', hint: '请先取消固定，或强制删除。' },
   conflict: { title: '与现有内容冲突', hint: '请查看现有内容后再决定。' },
   too_many_requests: { title: '请求过多', hint: '请稍候再试。' },
   interrupted: { title: '已中断', hint: '进程在运行结束前终止。请重新启动运行。' },
