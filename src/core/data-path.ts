@@ -38,7 +38,11 @@ export function planDataPath(source: FilesystemSource, pipeline: PipelineSpec, p
   const path: DataPathKind = pipeline.format === 'archive_v1' ? 'archive' : place.inPlace ? 'tree_in_place' : 'tree_objects'
   if (path !== 'archive' && pipeline.recipients.length > 0) throw new BastionError('invalid_spec', encryptedTreeMessage)
   const hardLinks = decideHardLinks(source, path, place)
-  const decisions = [decideReading(source), ...(path === 'archive' ? decideArchive(pipeline, place) : decideTree(path, place))]
+  const decisions = [
+    decideReading(source),
+    decideDatabases(source),
+    ...(path === 'archive' ? decideArchive(pipeline, place) : decideTree(path, place)),
+  ]
   decisions.push({ what: 'hard links', choice: hardLinks.policy, why: hardLinks.why }, decideDurability(path, place))
   return { path, hardlink_policy: hardLinks.policy, decisions }
 }
@@ -48,6 +52,12 @@ function decideReading({ snapshot_mode }: FilesystemSource): Decision {
   if (snapshot_mode === 'off') return { what, choice: 'read live', why: 'no source snapshot is asked for' }
   if (snapshot_mode === 'required') return { what, choice: 'read from a snapshot', why: 'it is required: without one the run fails' }
   return { what, choice: 'read from a snapshot, else live', why: 'a snapshot is tried, and not insisted on' }
+}
+
+function decideDatabases({ sqlite_capture }: FilesystemSource): Decision {
+  const what = 'SQLite databases'
+  if (sqlite_capture === 'off') return { what, choice: 'as files', why: 'no capture is asked for' }
+  return { what, choice: 'captured where they are read live', why: 'as their application would read them, each without its journals' }
 }
 
 function decideArchive({ part_size_bytes, frame_bytes, level, recipients }: PipelineSpec, place: PlaceFacts): Decision[] {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { snapshotModeSchema } from './source-snapshot.ts'
+import { sqliteCaptureSchema } from './sqlite-capture.ts'
 
 export const symlinkPolicySchema = z.enum(['keep', 'follow', 'skip'])
 export const hardlinkPolicySchema = z.enum(['keep', 'copy'])
@@ -26,5 +27,6 @@ export const filesystemSourceSchema = z.object({
   snapshot_provider: z.string().optional(),
   consistency_policy: z.enum(['warn', 'fail', 'ignore']).default('warn'),
   consistency_fail_threshold: z.number().int().nonnegative().default(0),
+  sqlite_capture: sqliteCaptureSchema.default('auto'),
 })
 export type FilesystemSource = z.infer<typeof filesystemSourceSchema>

@@ -10,8 +10,8 @@ export const grades = ['atomic_set', 'atomic_volume', 'application', 'per_file',
 export const gradeSchema = z.enum(grades)
 export type Grade = (typeof grades)[number]
 
-/** What can be said of entries read from a source snapshot. */
-export type FrozenGrade = Extract<Grade, 'atomic_set' | 'atomic_volume' | 'per_file'>
+/** What can be said of entries read where nothing changes: from a source snapshot, or from a copy made for them. */
+export type FrozenGrade = Extract<Grade, 'atomic_set' | 'atomic_volume' | 'application' | 'per_file'>
 
 /** The worse of two grades: the worst entry decides the artifact's. */
 export function worseGrade(a: Grade, b: Grade): Grade {

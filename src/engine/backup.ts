@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import { type CompleteMarker, formatVersion, objectNames, runPrefix, type RunMarker } from '../core/artifact.ts'
 import type { Clock } from '../core/clock.ts'
 import { type ConsistencyReport, hasFindings } from '../core/consistency.ts'
@@ -12,6 +13,7 @@ import type { Manifest } from '../core/manifest.ts'
 import type { PipelineSpec } from '../core/pipeline-spec.ts'
 import type { Progress, RunEvent, RunEventKind } from '../core/run-event.ts'
 import type { SnapshotSummary } from '../core/source-snapshot.ts'
+import type { CaptureReport } from '../core/sqlite-capture.ts'
 import { requirePartSize } from './pipeline/parts-writer.ts'
 import { toBytePath } from '../lib/byte-path.ts'
 import { writeArchive } from './pipeline/write-archive.ts'
@@ -25,6 +27,7 @@ import { removePartialRun } from './remove-partial-run.ts'
 import { freezeSource, requireFrozen } from './snapshots/freeze-source.ts'
 import type { SnapshotServices } from './snapshots/snapshot-services.ts'
 import { prepareFilesystemSource } from './sources/filesystem/filesystem-source.ts'
+import { captureSource, capturesName } from './sources/sqlite/capture-source.ts'
 import { storeJson, storeText } from './store-object.ts'
 import { establishIdentity } from './targets/target-identity.ts'
 import type { Target } from './targets/target.ts'
@@ -48,7 +51,7 @@ export interface BackupContext {
   clock: Clock
   signal: AbortSignal
   producer: string
-  /** a private directory for spills; nothing of the source's content is put there */
+  /** a private directory: for spills, and for copies of databases until they are packed */
   runDirectory: string
   /** never part of a source: the data directory, other local target roots */
   ownDirectories: readonly string[]
@@ -66,7 +69,17 @@ export interface BackupOutcome {
   /** as the marker has it */
   completedAt: number
   issues: PackReport['issues']
-  summary: { filesystem: { snapshot: SnapshotSummary; consistency: ConsistencyReport; coverage: CoverageItem[] }; grade: Grade; data_path: DataPath }
+  source: SourceSummary
+  summary: { grade: Grade; data_path: DataPath } & Partial<Record<FilesystemSource['type'], SourceSummary>>
+}
+
+/** How the source was read: stands in the summary of the run under the source's type. */
+export interface SourceSummary {
+  snapshot: SnapshotSummary
+  consistency: ConsistencyReport
+  coverage: CoverageItem[]
+  /** absent where no database was met */
+  sqlite?: CaptureReport
 }
 
 /**
@@ -101,6 +114,7 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
   await using source = prepareFilesystemSource(spec, { ownDirectories: [...ownDirectories.map(toBytePath), ...frozen.holders], view, sameDevices })
   if (spec.snapshot_mode === 'required') requireFrozen(source, view, signal)
   const progress = createProgressMeter({ clock, onProgress: context.onProgress })
+  await using captured = captureSource(spec, { directory: join(runDirectory, capturesName), progress, signal, emit })
   if (spec.pre_scan) {
     emit('scan', 'counting what there is to do')
     await progress.count(source.entries(), signal)
@@ -122,7 +136,7 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
     const storing = {
       target,
       prefix,
-      source: frozen.packed(source),
+      entries: () => frozen.packed(captured.packed(source.entries())),
       errorPolicy: spec.error_policy,
       runDirectory: context.runDirectory,
       signal,
@@ -141,6 +155,7 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
         ? await writeArchive({ ...storing, pipeline, onPart: (part) => emit('part_stored', part.name, { ...part }) })
         : await writeRawTree({ ...storing, inPlace: dataPath.path === 'tree_in_place', wholeBytes: pipeline.frame_bytes })
     const { report } = stored
+    const databases = captured.end()
     await frozen.check()
     await frozen.release()
     const coverage = source.coverage()
@@ -192,8 +207,15 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
       report.issues.total > 0 ||
       snapshot.status === 'cleanup_failed' ||
       coverage.some(({ read }) => read === 'hole') ||
+      databases.deservesLook ||
       (spec.consistency_policy === 'warn' && hasFindings(report.consistency))
     const grade = report.grade()
+    const sourceSummary: SourceSummary = {
+      snapshot,
+      consistency: report.consistency,
+      coverage,
+      ...(databases.report !== null && { sqlite: databases.report }),
+    }
     emit('complete', `${report.totals.files} files stored`, { manifest_hash: manifestHash, grade, ...manifest.totals })
     return {
       status: warning ? 'warning' : 'success',
@@ -202,7 +224,8 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
       manifestHash,
       completedAt: complete.completed_at,
       issues: report.issues,
-      summary: { filesystem: { snapshot, consistency: report.consistency, coverage }, grade, data_path: dataPath },
+      source: sourceSummary,
+      summary: { [spec.type]: sourceSummary, grade, data_path: dataPath },
     }
   } catch (error) {
     await removePartialRun(target, prefix, emit)

@@ -8,6 +8,8 @@ export interface ProgressMeter {
   /** Counts everything there is to do. @throws canceled */
   count(items: Iterable<SourceItem>, signal: AbortSignal): Promise<void>
   done(kind: string, bytes: number, storedBytes: number): void
+  /** While a large database is copied. */
+  capturing(doneBytes: number, totalBytes: number): void
 }
 
 const intervalMs = 1000
@@ -19,6 +21,7 @@ export function createProgressMeter(options: { clock: Clock; onProgress: (progre
   let total: Progress['total']
   let startedMs = clock.now()
   let toldMs = 0
+  let stored = 0
 
   function tell(stage: string, storedBytes: number): void {
     const now = clock.now()
@@ -59,7 +62,24 @@ export function createProgressMeter(options: { clock: Clock; onProgress: (progre
       if (kind === 'dir') done.dirs += 1
       else done.files += 1
       done.bytes += bytes
+      stored = storedBytes
       tell('packaging', storedBytes)
+    },
+    capturing(doneBytes, totalBytes) {
+      // Where it is all there is to do it is what people wait for; else it goes on beside the packing.
+      if (done.files > 0) return tell('packaging', stored)
+      const now = clock.now()
+      if (now - toldMs < intervalMs) return
+      toldMs = now
+      const rate = doneBytes / Math.max(0.001, (now - startedMs) / 1000)
+      onProgress({
+        stage: 'capturing',
+        done: { ...done, bytes: Math.round(doneBytes) },
+        total: { files: 1, dirs: 0, bytes: totalBytes },
+        rate_bps: Math.round(rate),
+        eta_s: rate === 0 ? null : Math.round((totalBytes - doneBytes) / rate),
+        stored_bytes: stored,
+      })
     },
   }
 }

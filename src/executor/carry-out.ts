@@ -59,8 +59,8 @@ export async function carryOut({ plan, means }: RunnerTask, credentials: Credent
   return storedOutcome(outcome)
 }
 
-function storedOutcome({ status, targetId, manifest, manifestHash, completedAt, issues, summary }: BackupOutcome): RunOutcome {
-  const { consistency, coverage } = summary.filesystem
+function storedOutcome({ status, targetId, manifest, manifestHash, completedAt, issues, source, summary }: BackupOutcome): RunOutcome {
+  const { consistency, coverage } = source
   const { payload_tar_bytes: tarBytes, hole_bytes: holeBytes, ...totals } = manifest.totals
   return {
     status,

@@ -2,6 +2,7 @@ import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promi
 import { join } from 'node:path'
 import { BastionError } from '../core/errors.ts'
 import { runIdSchema } from '../core/ids.ts'
+import { capturesName } from '../engine/sources/sqlite/capture-source.ts'
 import { storeDurably } from '../lib/durable-file.ts'
 import { createFileLocker, type FileLock } from '../lib/file-lock.ts'
 import { syncDirectory } from '../lib/posix-sync.ts'
@@ -54,7 +55,8 @@ export function openRunDirectories(dataDir: string): RunDirectories {
   async function remove(directory: string): Promise<boolean> {
     const names = await namesIn(directory)
     // The mark goes last: what a crash leaves is known as ours then.
-    for (const name of names.filter((each) => isOurs(each) && each !== runFiles.acknowledged)) await rm(join(directory, name), { force: true })
+    for (const name of names.filter((each) => isOurs(each) && each !== runFiles.acknowledged))
+      await rm(join(directory, name), { recursive: name === capturesName, force: true })
     if (names.some((name) => !isOurs(name))) return false
     await rm(join(directory, runFiles.acknowledged), { force: true })
     await rmdir(directory).catch((error: NodeJS.ErrnoException) => {
@@ -113,9 +115,9 @@ function isHalfMade(name: string): boolean {
   return name.startsWith('.') && name.endsWith('.new') && runIdSchema.safeParse(name.slice(1, -'.new'.length)).success
 }
 
-/** Also the spill of an index, whose name a killed run may have left. */
+/** Also the spill of an index and copies of databases, which a killed run may have left. */
 function isOurs(name: string): boolean {
-  return Object.values<string>(runFiles).includes(name.replace(/\.tmp$/, '')) || /^\.index-[0-9a-f]{16}$/.test(name)
+  return name === capturesName || Object.values<string>(runFiles).includes(name.replace(/\.tmp$/, '')) || /^\.index-[0-9a-f]{16}$/.test(name)
 }
 
 async function namesIn(directory: string): Promise<string[]> {

@@ -394,7 +394,7 @@ describe('source paths', () => {
     for (let i = 0; i < 2; i++) await runBackup({ target, sources: [at], ownDirectories })
     const run = await runBackup({ target, sources: [at], ownDirectories })
     expect([...(await entriesBelow(run, at)).keys()]).toEqual(['', 'source', 'source/a', 'source/link to data', 'source/z'])
-    const own = run.outcome.summary.filesystem.coverage.filter(({ read }) => read === 'own').map((item) => item.path)
+    const own = run.outcome.source.coverage.filter(({ read }) => read === 'own').map((item) => item.path)
     expect(own).toEqual([path.join(tree.root, 'backups'), path.join(tree.root, 'data')])
   })
 
@@ -410,7 +410,7 @@ describe('source paths', () => {
         const run = await runBackup({ target: createMemoryTarget(), sources: [tree.root], spec: { one_file_system } })
         expect(await filesBelow(run, tree.root)).toEqual(one_file_system ? ['a', 'z'] : ['a', 'mounted/file', 'z'])
         expect((await entriesBelow(run, tree.root)).get('mounted')).toMatchObject({ kind: 'dir', mode: lstatSync(mountPoint).mode })
-        const covered = run.outcome.summary.filesystem.coverage.find((item) => item.path === mountPoint)
+        const covered = run.outcome.source.coverage.find((item) => item.path === mountPoint)
         expect(covered).toMatchObject(
           one_file_system
             ? { read: 'excluded', reason: 'one_file_system', unit: 'tmpfs:bastion-test' }

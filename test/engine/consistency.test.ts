@@ -286,7 +286,7 @@ describe('a file larger than a frame', () => {
     const one = await disturbed((file, _tree, n) => edit(file, (fd) => void writeSync(fd, `${n}`, n % 4_000_000)))
     const { outcome, events } = one.run
     expect(outcome).toMatchObject({ status: 'warning', manifest: { consistency: { changed_total: 1, retried_total: 0, grade: 'changed' } } })
-    expect(outcome.summary.filesystem.consistency.sample).toMatchObject([{ path: `${one.tree.root.slice(1)}/busy`, reason: 'mtime_changed' }])
+    expect(outcome.source.consistency.sample).toMatchObject([{ path: `${one.tree.root.slice(1)}/busy`, reason: 'mtime_changed' }])
     expect(events.filter(({ kind }) => kind === 'source_consistency')).toMatchObject([
       { level: 'warn', message: 'source consistency warnings', fields: { changed_total: 1, sample_truncated: false } },
     ])
@@ -316,7 +316,7 @@ describe('a file larger than a frame', () => {
     const entry = (await entriesBelow(one.run, one.tree.root)).get('busy')!
     expect(entry).toMatchObject({ grade: 'torn', supersedes: true })
     expect(one.run.outcome.manifest.consistency).toMatchObject({ changed_total: 1, grade: 'torn' })
-    expect(one.run.outcome.summary.filesystem.consistency.sample).toMatchObject([{ reason: 'size_changed' }])
+    expect(one.run.outcome.source.consistency.sample).toMatchObject([{ reason: 'size_changed' }])
     await expectSound(one)
     const stored = readFileSync(path.join(below(path.join(one.at, 'theirs'), one.tree.root), 'busy'))
     expect(stored.length).toBe(entry.size)
@@ -524,7 +524,7 @@ describe('while a process', () => {
       }
       await expectSound({ run, tree, at })
 
-      const { changed_total, replaced_total, deleted_total, read_error_total, sample, sample_truncated } = run.outcome.summary.filesystem.consistency
+      const { changed_total, replaced_total, deleted_total, read_error_total, sample, sample_truncated } = run.outcome.source.consistency
       const reported = sample.map((one) => one.path.slice(tree.root.length))
       expect(new Set(reported).size).toBe(reported.length)
       expect({ sample_truncated, read_error_total }).toEqual({ sample_truncated: false, read_error_total: 0 })
@@ -556,7 +556,7 @@ describe('while a process', () => {
       })
     }
     expect(run.outcome).toMatchObject({ status: 'warning', manifest: { consistency: { changed_total: 1, grade: 'changed' } } })
-    expect(run.outcome.summary.filesystem.consistency.sample).toMatchObject([{ path: `${tree.root.slice(1)}/disk.img`, reason: 'mtime_changed' }])
+    expect(run.outcome.source.consistency.sample).toMatchObject([{ path: `${tree.root.slice(1)}/disk.img`, reason: 'mtime_changed' }])
     expect(await verifyRun(run)).toMatchObject({ ok: true })
   })
 })

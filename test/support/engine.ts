@@ -122,7 +122,7 @@ export async function packPrepared(
     target,
     prefix,
     pipeline,
-    source,
+    entries: () => source.entries(),
     errorPolicy: options.spec?.error_policy ?? 'fail_fast',
     runDirectory: runDirectory.path,
     signal,

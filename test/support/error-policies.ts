@@ -44,7 +44,7 @@ export async function backUpUnreadable({ folder }: { folder: string }): Promise<
         status: outcome.status,
         issues: outcome.issues.total,
         sample: outcome.issues.sample.map((issue) => inTree(issue.path)).toSorted(),
-        readErrors: outcome.summary.filesystem.consistency.read_error_total,
+        readErrors: outcome.source.consistency.read_error_total,
         grade: outcome.summary.grade,
         events,
         restored: [...(await entriesBelow(run, tree.root)).keys()],

@@ -40,12 +40,12 @@ export async function freezeAsUser({
       ownDirectories: [dataDirectory],
       spec: { snapshot_mode: mode, error_policy: 'skip_ok', ...(provider === undefined ? {} : { snapshot_provider: provider }) },
     })
-    const { summary, status } = run.outcome
+    const { summary, source: read, status } = run.outcome
     return {
       status,
       grade: summary.grade,
-      snapshot: summary.filesystem.snapshot,
-      coverage: summary.filesystem.coverage,
+      snapshot: read.snapshot,
+      coverage: read.coverage,
       entries: [...(await entriesBelow(run, source.slice(1))).keys()],
       leases: existsSync(path.join(dataDirectory, 'leases')) ? readdirSync(path.join(dataDirectory, 'leases')) : [],
     }

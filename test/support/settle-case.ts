@@ -42,7 +42,7 @@ export async function settleHardLinkedFile({ folder }: { folder: string }): Prom
   const run = await runBackup({ target, sources: [tree.root] })
   await restoreRun(run, path.join(folder, 'ours'))
   stockRestore(await exportRun(run, path.join(folder, 'exported')), path.join(folder, 'theirs'))
-  const { consistency } = run.outcome.summary.filesystem
+  const { consistency } = run.outcome.source
   return {
     own: compareTrees(tree.root, below(path.join(folder, 'ours'), tree.root)),
     stock: compareTrees(tree.root, below(path.join(folder, 'theirs'), tree.root)),

@@ -42,6 +42,7 @@ interface BackupOptions {
   consistency: string
   consistencyThreshold: string
   oneFileSystem?: true
+  sqliteCapture: string
   snapshot: string
   snapshotProvider?: string
   snapshotRoot: string[]
@@ -73,6 +74,7 @@ export function addBackupCommand(program: Command, run: RunCommand): void {
     .option('--consistency <policy>', 'files that changed while read: warn, fail or ignore', 'warn')
     .option('--consistency-threshold <n>', 'with "fail": how many may change', '0')
     .option('--one-file-system', 'do not go into other mounts')
+    .option('--sqlite-capture <mode>', 'SQLite databases: auto (as their application would read them) or off (as any file)', 'auto')
     .option('--snapshot <mode>', 'source snapshot: auto, off or required', 'auto')
     .option('--explain', 'say how the data would travel, and why, and do nothing')
     .option('--snapshot-provider <provider>', 'by this provider only (bastion doctor lists them)')
@@ -102,6 +104,7 @@ async function backupCommand(sources: string[], options: BackupOptions, context:
     ...(options.snapshotProvider === undefined ? {} : { snapshot_provider: options.snapshotProvider }),
     consistency_policy: options.consistency,
     consistency_fail_threshold: Number(options.consistencyThreshold),
+    sqlite_capture: options.sqliteCapture,
   })
   const pipeline = checked(pipelineSpecSchema, {
     format: options.format,
@@ -199,16 +202,21 @@ function tell(event: RunEvent, options: BackupOptions, context: CliContext): voi
     context.note(`${event.kind}: ${printableText(event.message)}\n`)
 }
 
-function summaryText({ manifest, summary, issues }: BackupOutcome, durationMs: number): string {
+function summaryText({ manifest, summary, source, issues }: BackupOutcome, durationMs: number): string {
   const { totals } = manifest
   const lines = [
     `${totals.files} files, ${totals.dirs} directories, ${totals.links} links; ${formatBytes(totals.source_bytes)} read, ${formatBytes(totals.stored_bytes)} stored in ${formatDuration(durationMs)}; grade ${summary.grade}`,
   ]
-  const { consistency } = summary.filesystem
+  const { consistency, sqlite } = source
   const changed = consistency.changed_total + consistency.replaced_total + consistency.deleted_total
   if (changed > 0) {
     lines.push(`${changed} files changed while they were read:`)
     for (const sample of consistency.sample.slice(0, 10)) lines.push(`  /${printableText(sample.path)} (${sample.reason})`)
+  }
+  if (sqlite !== undefined && sqlite.captured_total > 0) lines.push(`${sqlite.captured_total} SQLite databases captured`)
+  if (sqlite !== undefined && sqlite.refused_total > 0) {
+    lines.push(`${sqlite.refused_total} SQLite databases were taken as plain files:`)
+    for (const { path, refused } of sqlite.sample.slice(0, 10)) if (refused !== undefined) lines.push(`  /${printableText(path)} (${refused})`)
   }
   if (issues.total > 0) {
     lines.push(`${issues.total} entries could not be read:`)

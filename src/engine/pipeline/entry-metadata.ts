@@ -16,7 +16,7 @@ export interface FileFields extends EntryFields {
 
 /** @param sizeBytes what is stored of it, holes included */
 export function fileFields(item: PackItem, stat: InodeFacts, sizeBytes: number, { names }: SourceTools): FileFields {
-  const { mode, uid, gid, mtimeNs } = stat
+  const { mode, uid, gid, mtimeNs } = item.inode ?? stat
   const { path, supersedes } = item
   return { path, kind: 'file', sizeBytes, mode, uid, gid, user: names.user(uid), group: names.group(gid), mtimeNs, xattrs: undefined, supersedes }
 }
@@ -36,7 +36,12 @@ const maxXattrBytes = 512 * 1024
  * The extended attributes of an entry, as far as they can be read and stored; `problem` says what is missing.
  * @param of an open file, or the path of anything
  */
-export function readXattrs({ xattrs }: SourceTools, of: number | string | Buffer): { xattrs?: Xattr[]; problem?: { code: string; message: string } } {
+export function readXattrs(
+  { xattrs }: SourceTools,
+  of: number | string | Buffer,
+  item?: PackItem,
+): { xattrs?: Xattr[]; problem?: { code: string; message: string } } {
+  if (item?.inode?.xattrs !== undefined) return { xattrs: item.inode.xattrs }
   if (xattrs === null) return {}
   try {
     const all = xattrs.read(of)

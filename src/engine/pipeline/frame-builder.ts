@@ -67,7 +67,7 @@ export function createFrameBuilder(frameBytes: number, tools: SourceTools): Fram
     try {
       const openedAtMs = Date.now()
       const fields = fileFields(item, listed, size, tools)
-      const about = lookInto(fd, listed, fields)
+      const about = lookInto(fd, listed, fields, item)
       const { dataStart, dataBytes } = putHeader(fields)
       const got = readData(fd, fields, dataStart, dataBytes)
       if (got === dataBytes && stater.byHandle(fd).isSame(listed) && !isWithinGranularity(listed, openedAtMs)) {
@@ -96,7 +96,7 @@ export function createFrameBuilder(frameBytes: number, tools: SourceTools): Fram
       if (mustNotSupersede(item, holdsGroup)) return notStored(item, { finding: replacedFinding(item) })
       const size = Math.min(before.size, Math.max(item.sizeBytes, frameBytes - start))
       const fields = fileFields(item, before, size, tools)
-      const about = size === before.size ? lookInto(source.fd, before, fields) : lookAtXattrs(source.fd, fields)
+      const about = size === before.size ? lookInto(source.fd, before, fields, item) : lookAtXattrs(source.fd, fields, item)
       const { dataStart, dataBytes } = putHeader(fields)
       let finding: ConsistencyFinding | null
       let got: number
@@ -123,14 +123,14 @@ export function createFrameBuilder(frameBytes: number, tools: SourceTools): Fram
   }
 
   /** Adds its extended attributes and its holes to what is said of a file. @returns what could not be read */
-  function lookInto(fd: number, stat: FileStat, fields: FileFields): Problem | undefined {
+  function lookInto(fd: number, stat: FileStat, fields: FileFields, item: PackItem): Problem | undefined {
     const map = findData(tools, fd, stat)
     if (map !== null) fields.sparse = { map, realSizeBytes: stat.size }
-    return lookAtXattrs(fd, fields)
+    return lookAtXattrs(fd, fields, item)
   }
 
-  function lookAtXattrs(of: number | string | Buffer, fields: EntryFields): Problem | undefined {
-    const { xattrs, problem } = readXattrs(tools, of)
+  function lookAtXattrs(of: number, fields: EntryFields, item: PackItem): Problem | undefined {
+    const { xattrs, problem } = readXattrs(tools, of, item)
     fields.xattrs = xattrs
     return problem
   }

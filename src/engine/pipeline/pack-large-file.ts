@@ -42,7 +42,7 @@ export async function packLargeFile(item: PackItem, context: LargeFileContext): 
   if (mustNotSupersede(item, holdsGroup)) return { packed: notStored(item, { finding: replacedFinding(item) }), line: noLine }
   const { size } = before
   const fields = fileFields(item, before, size, tools)
-  const { xattrs, problem } = readXattrs(tools, source.fd)
+  const { xattrs, problem } = readXattrs(tools, source.fd, item)
   fields.xattrs = xattrs
   const map = findData(tools, source.fd, before)
   if (map !== null) fields.sparse = { map, realSizeBytes: size }

@@ -3,6 +3,7 @@ import type { ConsistencyFinding } from '../../core/consistency.ts'
 import type { EntryKind } from '../../core/entry.ts'
 import type { FrozenGrade, Grade } from '../../core/grade.ts'
 import type { BytePath } from '../../lib/byte-path.ts'
+import type { Xattr } from '../../lib/posix-xattr.ts'
 
 /** One entry for a packing thread: it stats, opens and reads it itself. */
 export interface PackItem {
@@ -19,7 +20,7 @@ export interface PackItem {
   group?: string
   linkId?: string
   primary?: BytePath
-  /** of a link that only follows its file into the settle pass: what it says of itself, for its name is not looked at again */
+  /** what it says of itself where its name is not looked at: of a link that only follows its file into the settle pass, and of a file that is read from a copy made for it */
   inode?: InodeFacts
 }
 
@@ -30,6 +31,8 @@ export interface InodeFacts {
   uid: number
   gid: number
   mtimeNs: bigint
+  /** where they are not to be read from the file */
+  xattrs?: Xattr[]
 }
 
 /** What became of one item, in the order of the items. */

@@ -72,6 +72,7 @@ export function createSourcePacker(options: {
   const gradeCounts = new Map<Grade, number>()
   const replacements = new Map<BytePath, string>()
   const candidates: SettleCandidate[] = []
+  const releases = new Map<PackItem, () => void>()
   const settling = new Map<BytePath, SettleCandidate>()
   const links = createHardLinkTable({ spillDirectory: options.spillDirectory })
   const members = options.createMembers(onPacked)
@@ -86,11 +87,17 @@ export function createSourcePacker(options: {
     }
   }
 
+  function release(item: PackItem): void {
+    releases.get(item)?.()
+    releases.delete(item)
+  }
+
   function countGrade(grade: Grade | null, by: 1 | -1): void {
     if (grade !== null) gradeCounts.set(grade, (gradeCounts.get(grade) ?? 0) + by)
   }
 
   function onPacked(item: PackItem, packed: PackedItem, line: Uint8Array, place: MemberPlace): void {
+    release(item)
     if (item.supersedes) return onSettled(item, packed, line, place)
     links.onPacked(item, packed)
     if (packed.error !== undefined) addIssue(item.path, packed.error)
@@ -137,6 +144,8 @@ export function createSourcePacker(options: {
     if (entry.physical !== `/${entry.path}`) item.physical = entry.physical
     if (entry.followed) item.followed = true
     if (entry.frozen !== false) item.frozen = entry.frozen
+    if (entry.inode !== undefined) item.inode = entry.inode
+    if (entry.release !== undefined) releases.set(item, entry.release)
     return item
   }
 

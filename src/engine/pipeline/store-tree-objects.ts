@@ -190,7 +190,7 @@ export function createTreeObjects(options: {
           const { hash, readBytes, failure } = pieces.end()
           const finding = failure?.finding ?? source.finding(readBytes)
           const fields = fileFields(item, before, before.size, tools)
-          const attributes = readXattrs(tools, source.fd)
+          const attributes = readXattrs(tools, source.fd, item)
           fields.xattrs = attributes.xattrs
           fields.supersedes = undefined
           fields.hash = hash

@@ -71,7 +71,7 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
     try {
       const openedAtMs = Date.now()
       const got = readFully(fd, contents, end, size, 0)
-      attributes = readXattrs(tools, fd)
+      attributes = readXattrs(tools, fd, item)
       sparse = hasHoles(tools, fd, listed)
       if (got !== size || !stater.byHandle(fd).isSame(listed) || isWithinGranularity(listed, openedAtMs)) return null
     } catch (error) {
@@ -105,7 +105,7 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
       let attributes: ReturnType<typeof readXattrs>
       try {
         got = readFully(source.fd, contents, end, size, 0)
-        attributes = readXattrs(tools, source.fd)
+        attributes = readXattrs(tools, source.fd, item)
         finding = source.finding(got)
       } catch (error) {
         if (error instanceof BastionError) throw error

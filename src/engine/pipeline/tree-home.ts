@@ -153,7 +153,7 @@ export function createTreeHome(options: { rootFd: number; label: string; tools: 
         const sparse = hasHoles(tools, source.fd, before)
         const pieces = readPieces(source, file, { takeBuffer: () => piece, fillUp: sending === maxSendings })
         const fields = fileFields(item, before, before.size, tools)
-        const attributes = readXattrs(tools, source.fd)
+        const attributes = readXattrs(tools, source.fd, item)
         fields.xattrs = attributes.xattrs
         const shrank = filling(place.file, () => {
           let position = 0
@@ -222,7 +222,7 @@ export function createTreeHome(options: { rootFd: number; label: string; tools: 
           return null
         }
         const fields = fileFields(item, before, size, tools)
-        const attributes = readXattrs(tools, source.fd)
+        const attributes = readXattrs(tools, source.fd, item)
         fields.xattrs = attributes.xattrs
         fields.hash = hash
         fields.object = place.object

@@ -9,7 +9,7 @@ import { createMemberPacker } from './member-packer.ts'
 import { createPackPool } from './pack-pool.ts'
 import { createSourcePacker, type PackReport } from './source-packer.ts'
 import type { ProgressMeter } from '../progress-meter.ts'
-import type { PreparedSource } from '../sources/source.ts'
+import type { ComingItem } from '../sources/source.ts'
 import { storeObject } from '../store-object.ts'
 import type { Target } from '../targets/target.ts'
 import { createIndexWriter } from '../formats/entries-index-writer.ts'
@@ -37,7 +37,7 @@ export async function writeArchive(options: {
   target: Target
   prefix: string
   pipeline: PipelineSpec
-  source: PreparedSource
+  entries: () => Iterable<ComingItem>
   errorPolicy: ErrorPolicy
   runDirectory: string
   signal: AbortSignal
@@ -77,7 +77,9 @@ export async function writeArchive(options: {
   })
 
   try {
-    for (const item of options.source.entries()) {
+    for (const coming of options.entries()) {
+      const item = coming instanceof Promise ? await coming : coming
+      if (item === null) continue
       const room = packer.add(item)
       if (room !== undefined) await room
       signal.throwIfAborted()

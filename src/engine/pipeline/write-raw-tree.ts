@@ -6,7 +6,7 @@ import { fromPathText, pathText } from '../../lib/byte-path.ts'
 import { createIndexWriter, type IndexWriter } from '../formats/entries-index-writer.ts'
 import { ownName } from '../formats/raw-tree-v1/object-name.ts'
 import type { ProgressMeter } from '../progress-meter.ts'
-import type { PreparedSource } from '../sources/source.ts'
+import type { ComingItem } from '../sources/source.ts'
 import { storeObject } from '../store-object.ts'
 import { safestNames } from '../targets/name-rules.ts'
 import type { Target } from '../targets/target.ts'
@@ -44,7 +44,7 @@ export async function writeRawTree(options: {
   prefix: string
   inPlace: boolean
   wholeBytes: number
-  source: PreparedSource
+  entries: () => Iterable<ComingItem>
   errorPolicy: ErrorPolicy
   runDirectory: string
   signal: AbortSignal
@@ -88,7 +88,9 @@ export async function writeRawTree(options: {
 
   try {
     if (target.tree !== undefined) await target.tree.makeDirectory(`${prefix}/${objectNames.tree}`)
-    for (const item of options.source.entries()) {
+    for (const coming of options.entries()) {
+      const item = coming instanceof Promise ? await coming : coming
+      if (item === null) continue
       const room = packer.add(item)
       if (room !== undefined) await room
       signal.throwIfAborted()

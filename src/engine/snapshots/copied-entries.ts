@@ -2,7 +2,7 @@ import { BastionError } from '../../core/errors.ts'
 import { type BytePath, pathText } from '../../lib/byte-path.ts'
 import { createFileStater } from '../../lib/file-stat.ts'
 import { createSpillingMap } from '../../lib/spilling-map.ts'
-import type { SourceEntry, SourceItem } from '../sources/source.ts'
+import type { ComingItem, SourceEntry, SourceItem } from '../sources/source.ts'
 import type { FrozenView } from './frozen-view.ts'
 
 /** All names of one file. */
@@ -23,15 +23,17 @@ const maxInMemory = 100_000
  * @throws BastionError snapshot_unavailable
  */
 export function* copiedEntries(
-  items: Iterable<SourceItem>,
+  items: Iterable<ComingItem>,
   view: FrozenView,
   options: { isRequired: boolean; spillDirectory: string; maxInMemory?: number },
-): Generator<SourceItem> {
+): Generator<ComingItem> {
   const stater = createFileStater()
   using groups = createSpillingMap<Group>({ directory: options.spillDirectory, maxInMemory: options.maxInMemory ?? maxInMemory })
-  for (const item of items) {
-    if ('problem' in item || item.entry.kind !== 'file' || item.entry.frozen !== false) yield item
-    else yield { entry: copied(item.entry) }
+  // What is still to come is no file with several names.
+  for (const item of items) yield item instanceof Promise ? item.then((come) => (come === null ? null : become(come))) : become(item)
+
+  function become(item: SourceItem): SourceItem {
+    return 'problem' in item || item.entry.kind !== 'file' || item.entry.frozen !== false ? item : { entry: copied(item.entry) }
   }
 
   function copied(entry: SourceEntry): SourceEntry {

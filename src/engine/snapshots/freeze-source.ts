@@ -6,7 +6,7 @@ import type { RunEvent, RunEventKind } from '../../core/run-event.ts'
 import type { SnapshotSummary } from '../../core/source-snapshot.ts'
 import { type BytePath, fromPathText, fsPath, parentPath, pathText, toBytePath } from '../../lib/byte-path.ts'
 import { sourceRoots, sourceRules } from '../sources/filesystem/source-paths.ts'
-import type { PreparedSource } from '../sources/source.ts'
+import type { ComingItem, PreparedSource } from '../sources/source.ts'
 import { realPathOf } from './choose-unit.ts'
 import { copiedEntries } from './copied-entries.ts'
 import { findTurns, type FoundTurn } from './find-turns.ts'
@@ -24,8 +24,8 @@ export interface FrozenSource extends AsyncDisposable {
   readonly summary: SnapshotSummary
   /** `null` when everything is read live */
   readonly view: FrozenView | null
-  /** The source as it is to be packed: files that are frozen one by one are copied when they are met. */
-  packed(source: PreparedSource): PreparedSource
+  /** Entries as they are to be packed: files that are frozen one by one are copied when they are met. */
+  packed(entries: Iterable<ComingItem>): Iterable<ComingItem>
   /** Directories that hold snapshots: no part of a source, live or frozen. */
   readonly holders: readonly BytePath[]
   /** Device numbers of units, live and frozen: a directory has the same inode number under both. */
@@ -103,11 +103,8 @@ export async function freezeSource(
   return {
     summary,
     view,
-    packed(source) {
-      if (!view.copiesFiles) return source
-      const options = { isRequired: mode === 'required', spillDirectory: run.runDirectory }
-      return { ...source, entries: () => copiedEntries(source.entries(), view, options) }
-    },
+    packed: (entries) =>
+      view.copiesFiles ? copiedEntries(entries, view, { isRequired: mode === 'required', spillDirectory: run.runDirectory }) : entries,
     holders: [...new Set([...taken.map(({ unit }) => unit.holder), ...leftHolders])],
     sameDevices: taken.flatMap(({ unit, snapshot }) => {
       const live = lstatSync(fsPath(unit.root), { throwIfNoEntry: false })
@@ -170,7 +167,7 @@ function unfrozen(summary: SnapshotSummary, holders: readonly BytePath[]): Froze
   return {
     summary,
     view: null,
-    packed: (source) => source,
+    packed: (entries) => entries,
     holders,
     sameDevices: [],
     check: nothing,

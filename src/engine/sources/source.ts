@@ -3,6 +3,7 @@ import type { EntryKind } from '../../core/entry.ts'
 import type { FrozenGrade } from '../../core/grade.ts'
 import type { BytePath } from '../../lib/byte-path.ts'
 import type { FileStat } from '../../lib/file-stat.ts'
+import type { InodeFacts } from '../pipeline/pack-protocol.ts'
 
 /** One thing to store. Hard links are not known yet here: the packer sees them by `linkId`. */
 export interface SourceEntry {
@@ -21,8 +22,12 @@ export interface SourceEntry {
   linkCount: number
   /** read through a symbolic link (`symlink_policy: follow`) */
   followed: boolean
-  /** read from a source snapshot, where nothing changes, and what that is worth */
+  /** read where nothing changes, from a source snapshot or a copy made for it, and what that is worth */
   frozen: FrozenGrade | false
+  /** what it says of itself, where what is read says something else: a copy made for it */
+  inode?: InodeFacts
+  /** called once it is packed, or will not be: a copy made for it is not needed any more */
+  release?: () => void
 }
 
 /** Something that should have been stored and could not even be looked at. */
@@ -32,6 +37,9 @@ export interface SourceProblem {
 }
 
 export type SourceItem = { entry: SourceEntry } | { problem: SourceProblem }
+
+/** What takes its time is waited for in its turn; it may turn out to be nothing. */
+export type ComingItem = SourceItem | Promise<SourceItem | null>
 
 /** A source made ready to be read. */
 export interface PreparedSource extends AsyncDisposable {

@@ -63,7 +63,7 @@ describe.skipIf(why !== undefined)(`a backup through a Btrfs snapshot${why === u
     })
   }
 
-  const readOf = (run: BackupRun) => Object.fromEntries(run.outcome.summary.filesystem.coverage.map(({ path: at, read }) => [at, read]))
+  const readOf = (run: BackupRun) => Object.fromEntries(run.outcome.source.coverage.map(({ path: at, read }) => [at, read]))
 
   function expectNothingLeft(at: string): void {
     expect(existsSync(path.join(at, '.bastion-snapshots'))).toBe(false)
@@ -247,7 +247,7 @@ describe.skipIf(why !== undefined)(`a backup through a Btrfs snapshot${why === u
     const snapshots = { ...services, providers: { all: blind, byName: (name: string) => blind.find(({ kind }) => kind === name) } }
     const run = await freeze(source, { snapshots, spec: { snapshot_mode: 'auto' } })
     expect(run.outcome).toMatchObject({ status: 'warning', summary: { grade: 'atomic_volume' } })
-    expect(run.outcome.summary.filesystem.coverage).toContainEqual(expect.objectContaining({ path: `${source}/late`, read: 'hole' }))
+    expect(run.outcome.source.coverage).toContainEqual(expect.objectContaining({ path: `${source}/late`, read: 'hole' }))
     const target = createMemoryTarget()
     await expect(freeze(source, { snapshots, target })).rejects.toSatisfy(
       (error) => hasCode(error, 'snapshot_unavailable') && error.message.includes(`${source}/late`),
@@ -278,7 +278,7 @@ describe.skipIf(why !== undefined)(`a backup through a Btrfs snapshot${why === u
     const snapshots = servicesFor(data.path, {}, { run })
     const auto = await freeze(source, { snapshots, spec: { snapshot_mode: 'auto' } })
     expect(auto.outcome).toMatchObject({ status: 'success', summary: { grade: 'stable' } })
-    expect(auto.outcome.summary.filesystem.coverage).toContainEqual(
+    expect(auto.outcome.source.coverage).toContainEqual(
       expect.objectContaining({ path: `${source}/nested`, read: 'live', reason: expect.stringContaining('No space left on device') }),
     )
     expect(auto.events.filter(({ kind }) => kind === 'snapshot_unavailable')).toMatchObject([

@@ -84,7 +84,7 @@ describe.skipIf(why !== undefined)(
         const run = await backUp('off')
         const found = await counters(run)
         expect(found).toHaveLength(counterCount)
-        const { changed_total } = run.outcome.summary.filesystem.consistency
+        const { changed_total } = run.outcome.source.consistency
         expect(run.outcome).toMatchObject(
           changed_total > 0 ? { status: 'warning', summary: { grade: 'changed' } } : { status: 'success', summary: { grade: 'stable' } },
         )

@@ -80,7 +80,7 @@ describe.skipIf(why !== undefined)(`reflink copies on XFS${why === undefined ? '
     expect([...entries.values()].filter(({ kind }) => kind === 'file').map(({ grade }) => grade)).toEqual(['per_file', 'per_file', 'per_file'])
     expect([...entries.values()].filter(({ kind }) => kind === 'hardlink')).toHaveLength(2)
     expect(entries.get('/d/large')?.xattrs).toEqual({ 'user.mark': Buffer.from('of the original').toString('base64') })
-    expect(run.outcome.summary.filesystem.coverage).toEqual([{ path: tree.root, unit: `xfs:${disk.device}`, read: 'snapshot' }])
+    expect(run.outcome.source.coverage).toEqual([{ path: tree.root, unit: `xfs:${disk.device}`, read: 'snapshot' }])
     expect(eventsOf(run.events, 'snapshot_ready')[0]).toMatchObject({
       provider: 'reflink',
       snapshot_path: `${disk.path}/.bastion-snapshots/${run.ref.runId}-1`,

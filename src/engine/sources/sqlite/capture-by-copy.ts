@@ -1,0 +1,124 @@
+import { closeSync, ftruncateSync, openSync, readSync, unlinkSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as after } from 'node:timers/promises'
+import type { BytePath } from '../../../lib/byte-path.ts'
+import { createFileStater, type FileStat, type FileStater } from '../../../lib/file-stat.ts'
+import { createFileCloner } from '../../../lib/posix-clone.ts'
+import { writeFully } from '../../../lib/write-around-zeros.ts'
+import { isWithinGranularity } from '../../pipeline/fingerprint.ts'
+import { openSourceFile } from '../../pipeline/open-source-file.ts'
+import type { CaptureOrder } from './capture-messages.ts'
+import { OtherFileError } from './capture-online.ts'
+
+/** Somebody wrote while it was copied, each time. */
+export class ChangingError extends Error {}
+/** Its journal is one of several of one transaction: it cannot be undone in a copy of one of them. */
+export class SeveralDatabasesError extends Error {}
+
+/** What holds a part of the database. The `-shm` file is made anew from the `-wal`. */
+const parts = ['', '-wal', '-journal'] as const
+/** Before it is looked at and copied again, in milliseconds. */
+const waitsMs = [20, 100, 500]
+const pieceBytes = 1024 * 1024
+/** At the end of a journal that names a super-journal (https://sqlite.org/fileformat2.html, 3). */
+const superJournalMagic = Buffer.from('d9d505f920a163d7', 'hex')
+
+/**
+ * Copies a database and its journals while nobody writes to them, which is proven by their times and sizes before the first and after the last byte, and lets SQLite recover
+ * the copy: what it is then is what an application would find that opened it now. For databases that SQLite cannot read in place without writing there.
+ * @param requireRoom throws when there is no room for so many bytes
+ * @returns the size of the copy
+ * @throws ChangingError · SeveralDatabasesError · OtherFileError · SQLite's error · the system's
+ */
+export async function captureByCopy(order: CaptureOrder, requireRoom: (sizeBytes: number) => void): Promise<number> {
+  const stater = createFileStater()
+  let before: (FileStat | null)[]
+  for (let attempt = 0; ; attempt++) {
+    before = look(order, stater)
+    requireRoom(before.reduce((sum, stat) => sum + (stat?.size ?? 0), 0))
+    if (order.frozen || !before.some((stat) => stat !== null && isWithinGranularity(stat, Date.now()))) {
+      const there = before
+      parts.forEach((part, i) => there[i] !== null && copyFile(`${order.physical}${part}`, `${order.to}${part}`))
+      if (areSame(before, look(order, stater))) break
+      for (const part of parts) unlinkIfThere(`${order.to}${part}`)
+    }
+    const waitMs = waitsMs[attempt]
+    if (waitMs === undefined) throw new ChangingError('it is written to again and again')
+    await after(waitMs)
+  }
+  if (namesSuperJournal(`${order.to}-journal`, stater)) throw new SeveralDatabasesError('its journal belongs to a transaction over several databases')
+  // Without a journal the file is all there is.
+  if (before[1] !== null || before[2] !== null) recover(order.to)
+  return stater.byPath(order.to, false).size
+}
+
+/** @returns what there is of each part; `null` for what is not there, or is no file */
+function look(order: CaptureOrder, stater: FileStater): (FileStat | null)[] {
+  const stats = parts.map((part) => {
+    const stat = stater.byPathIfThere(`${order.physical}${part}`, false)
+    return stat?.isFile === true ? stat.copy() : null
+  })
+  const [database] = stats
+  if (database?.dev !== order.dev || database.ino !== order.ino) throw new OtherFileError('another file is at its place')
+  return stats
+}
+
+function areSame(some: readonly (FileStat | null)[], others: readonly (FileStat | null)[]): boolean {
+  return some.every((one, i) => {
+    const other = others[i] ?? null
+    return one === null || other === null ? one === other : one.isSame(other)
+  })
+}
+
+function copyFile(from: BytePath, to: string): void {
+  const source = openSourceFile(from, false)
+  try {
+    const copy = openSync(to, 'wx', 0o600)
+    try {
+      if (createFileCloner()?.(source, copy) === true) return
+      const piece = Buffer.allocUnsafeSlow(pieceBytes)
+      let position = 0
+      for (let got: number; (got = readSync(source, piece, 0, pieceBytes, position)) > 0; position += got)
+        writeFully(copy, piece.subarray(0, got), position)
+      ftruncateSync(copy, position)
+    } finally {
+      closeSync(copy)
+    }
+  } finally {
+    closeSync(source)
+  }
+}
+
+function namesSuperJournal(journal: string, stater: FileStater): boolean {
+  const size = stater.byPathIfThere(journal, false)?.size ?? 0
+  if (size < superJournalMagic.length) return false
+  const fd = openSync(journal, 'r')
+  try {
+    const end = Buffer.alloc(superJournalMagic.length)
+    readSync(fd, end, 0, end.length, size - end.length)
+    return end.equals(superJournalMagic)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Brings what stands in the journals into the database, and leaves the database alone. */
+function recover(copy: string): void {
+  const db = new DatabaseSync(copy, { enableForeignKeyConstraints: false })
+  try {
+    db.exec('PRAGMA synchronous = OFF')
+    db.prepare('SELECT 1 FROM sqlite_schema').get()
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  } finally {
+    db.close()
+  }
+  for (const rest of ['-wal', '-shm', '-journal']) unlinkIfThere(`${copy}${rest}`)
+}
+
+function unlinkIfThere(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+}

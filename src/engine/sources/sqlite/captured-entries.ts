@@ -1,0 +1,122 @@
+import { addCapture, type CaptureRefusal, type CaptureReport } from '../../../core/sqlite-capture.ts'
+import { type BytePath, pathText } from '../../../lib/byte-path.ts'
+import { isGone } from '../../pipeline/read-file.ts'
+import type { ComingItem, SourceEntry, SourceItem } from '../source.ts'
+import { journalSuffixes, mayBeDatabase, readSqliteHeader } from './sqlite-header.ts'
+import type { DatabaseCheck } from './capture-messages.ts'
+import type { SqliteCapturer } from './sqlite-capturer.ts'
+
+/** Which databases are captured, and who hears of it. */
+export interface CapturePolicy {
+  /** `when_live`: where nothing else keeps it from changing, and a refusal is only counted · `always`: its backup is worth nothing otherwise · `no` */
+  wanted(entry: SourceEntry): 'when_live' | 'always' | 'no'
+  /** whether SQLite is to read all of a copy */
+  check: boolean
+  onChecked(entry: SourceEntry, check: DatabaseCheck): void
+  /** @throws what ends the run, for those that are wanted always */
+  onRefused(entry: SourceEntry, refused: CaptureRefusal, message: string): void
+}
+
+/** A database that was met, while names follow that begin with its own: its journals are among them. */
+interface Met {
+  path: BytePath
+  captured: Promise<boolean>
+}
+
+/** What is looked at ahead while a database is captured, so that the next one is begun before its turn. */
+const entriesAhead = 1000
+
+/**
+ * The entries of a source, in their order, with each database in the place of its file and without the journals whose content is in it. A database that is not captured
+ * stays as it is, with its journals. Captures are begun ahead of their turn, so that one is copied while another is packed.
+ */
+export function* capturedEntries(
+  items: Iterable<SourceItem>,
+  capturer: SqliteCapturer,
+  policy: CapturePolicy,
+  report: CaptureReport,
+): Generator<ComingItem> {
+  const source = items[Symbol.iterator]()
+  const ahead: { item: ComingItem; isReady: boolean }[] = []
+  let met: Met[] = []
+  let isEnd = false
+
+  for (;;) {
+    while (!isEnd && (ahead.length === 0 || (!ahead[0]!.isReady && ahead.length < entriesAhead && capturer.mayGoAhead()))) take()
+    const first = ahead.shift()
+    if (first === undefined) return
+    yield first.item
+  }
+
+  function take(): void {
+    const next = source.next()
+    if (next.done === true) {
+      isEnd = true
+      return
+    }
+    const item = whatBecomesOf(next.value)
+    if (!(item instanceof Promise)) {
+      // What is told at once needs no copy of what it was when it was listed.
+      ahead.push({ item: ahead.length === 0 ? item : kept(item), isReady: true })
+      return
+    }
+    const place = { item, isReady: false }
+    ahead.push(place)
+    // Who waits for it in its turn hears of it.
+    void item.catch(() => {}).then(() => (place.isReady = true))
+  }
+
+  function whatBecomesOf(item: SourceItem): ComingItem {
+    const path = 'entry' in item ? item.entry.path : item.problem.path
+    met = met.filter((one) => path.startsWith(one.path))
+    const database = met.find((one) => journalSuffixes.some((suffix) => path === `${one.path}${suffix}`))
+    if (database !== undefined && isJournal(item)) return leaveOut(kept(item), database.captured)
+    if ('problem' in item || item.entry.kind !== 'file' || !mayBeDatabase(item.entry.sizeBytes)) return item
+    const { entry } = item
+    const wanted = policy.wanted(entry)
+    if (wanted === 'no' || readSqliteHeader(entry.physical, entry.followed) === null) return item
+    if (entry.linkCount > 1) {
+      refuse(entry, 'several_names', 'each of its names has journals of its own')
+      return item
+    }
+    const capturing = capture((kept(item) as { entry: SourceEntry }).entry)
+    const captured = capturing.then((outcome) => outcome.isCaptured)
+    met.push({ path, captured })
+    // Told by the item itself.
+    captured.catch(() => {})
+    return capturing.then(({ entry: captive }) => ({ entry: captive }))
+  }
+
+  async function capture(entry: SourceEntry): Promise<{ entry: SourceEntry; isCaptured: boolean }> {
+    const done = await capturer.capture(entry, policy)
+    if ('refused' in done) {
+      refuse(entry, done.refused, done.message)
+      return { entry, isCaptured: false }
+    }
+    if (done.check !== null) policy.onChecked(entry, done.check)
+    addCapture(report, { path: pathText(entry.path).text, how: done.how, size_bytes: done.entry.sizeBytes })
+    return { entry: done.entry, isCaptured: true }
+  }
+
+  function refuse(entry: SourceEntry, refused: CaptureRefusal, message: string): void {
+    addCapture(report, { path: pathText(entry.path).text, refused })
+    policy.onRefused(entry, refused, message)
+  }
+
+  /** One that went since it was listed is left out too: that is what an application does with it when it closes. */
+  async function leaveOut(item: SourceItem, isCaptured: Promise<boolean>): Promise<SourceItem | null> {
+    if (!(await isCaptured)) return item
+    report.left_out_total += 1
+    return null
+  }
+}
+
+function isJournal(item: SourceItem): boolean {
+  return 'problem' in item ? isGone(item.problem.error) : item.entry.kind === 'file'
+}
+
+/** An entry's `stat` is good until the next one is asked for. */
+function kept(item: SourceItem): SourceItem {
+  if ('problem' in item || item.entry.stat === null) return item
+  return { entry: { ...item.entry, stat: item.entry.stat.copy() } }
+}
