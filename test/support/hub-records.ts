@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
+import type { DeleteTask } from '../../src/core/delete-task.ts'
 import { uuidv7 } from '../../src/core/ids.ts'
+import type { NewArtifact } from '../../src/hub/store/artifact-store.ts'
 import type { JobRecord } from '../../src/hub/store/job-store.ts'
 import type { NewRun } from '../../src/hub/store/run-store.ts'
 import { jobSpecSchema, type JobSpecInput } from '../../src/protocol/job-spec.ts'
@@ -51,5 +53,49 @@ export function aRun(job: Pick<JobRecord, 'id'>, run: Partial<NewRun> = {}): New
     created_at,
     ended_at: null,
     ...run,
+  }
+}
+
+export function anArtifact(run: Pick<NewRun, 'id' | 'job_id' | 'node_id'>, artifact: Partial<NewArtifact> = {}): NewArtifact {
+  return {
+    run_id: run.id,
+    job_id: run.job_id,
+    node_id: run.node_id,
+    target_snapshot: aJobSpec().target,
+    target_id: 'target-1',
+    manifest_hash: 'a'.repeat(64),
+    artifact_format: 'archive_v1',
+    recipients: [],
+    grade: 'stable',
+    holes: 0,
+    totals: { files: 3, source_bytes: 1000, stored_bytes: 400 },
+    completed_at: someTime,
+    ended_at: someTime,
+    ...artifact,
+  }
+}
+
+export function aDeleteTask(artifact: Pick<NewArtifact, 'run_id' | 'job_id' | 'node_id' | 'target_id'>, task: Partial<DeleteTask> = {}): DeleteTask {
+  const { run_id, job_id, node_id, target_id } = artifact
+  return {
+    run_id,
+    job_id,
+    node_id,
+    target_id,
+    status: 'queued',
+    force: false,
+    requested_by: 'person',
+    requested_at: someTime,
+    since: someTime,
+    attempts: 0,
+    touched: false,
+    missing_confirmed: false,
+    next_attempt_at: someTime,
+    last_attempt_at: null,
+    last_error_kind: null,
+    last_error: null,
+    lease_until: null,
+    ended_at: null,
+    ...task,
   }
 }

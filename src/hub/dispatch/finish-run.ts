@@ -35,7 +35,6 @@ async function keepArtifact({ tx, now }: RunWork, run: RunRecord, { artifact }: 
     run_id: run.id,
     job_id: run.job_id,
     node_id: run.node_id,
-    status: 'present',
     target_snapshot: jobTargetSchema.parse({ ...plan.target, ...(secret_name !== null && { secret_name }) }),
     target_id: artifact.target_id,
     manifest_hash: artifact.manifest_hash,

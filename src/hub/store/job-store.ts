@@ -47,7 +47,7 @@ export interface JobStore {
   upcoming(nodeId: string, from: number, limit: number): Promise<{ id: string; name: string; next_run_at: number }[]>
 }
 
-type JobRow = Omit<Selectable<Tables['jobs']>, 'last_ended_state' | 'secret_name'>
+type JobRow = Omit<Selectable<Tables['jobs']>, 'last_ended_state' | 'secret_name' | 'removing_at'>
 const columns = ['id', 'name', 'node_id', 'spec', 'target_id', 'next_run_at', 'created_at', 'updated_at', 'archived_at'] as const
 
 export function createJobStore({ read, write }: Databases): JobStore {

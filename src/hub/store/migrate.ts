@@ -4,10 +4,11 @@ import type { Clock } from '../../core/clock.ts'
 import { BastionError } from '../../core/errors.ts'
 import type { Migration } from './migrations/migration.ts'
 import { migration0001 } from './migrations/migration-0001.ts'
+import { migration0002 } from './migrations/migration-0002.ts'
 import type { Tables } from './tables.ts'
 
 /** Every migration, in order. */
-export const migrations: readonly Migration[] = [migration0001]
+export const migrations: readonly Migration[] = [migration0001, migration0002]
 
 /**
  * Brings the database to the newest of `steps`. Before each step of a database that has something in it a copy is put beside it, as `<file>.before-0002`.

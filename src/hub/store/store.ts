@@ -4,6 +4,7 @@ import type { Clock } from '../../core/clock.ts'
 import { type AgeKeyStore, createAgeKeyStore } from './age-key-store.ts'
 import { type ArtifactStore, createArtifactStore } from './artifact-store.ts'
 import type { Databases } from './databases.ts'
+import { createDeleteTaskStore, type DeleteTaskStore } from './delete-task-store.ts'
 import { createJobStore, type JobStore } from './job-store.ts'
 import { migrate } from './migrate.ts'
 import { createOverviewStore, type OverviewStore } from './overview-store.ts'
@@ -24,6 +25,7 @@ export interface Repositories {
   readonly runs: RunStore
   readonly runEvents: RunEventStore
   readonly artifacts: ArtifactStore
+  readonly deleteTasks: DeleteTaskStore
   readonly schedule: ScheduleStore
   readonly users: UserStore
   readonly sessions: SessionStore
@@ -72,6 +74,7 @@ function createRepositories(databases: Databases): Repositories {
     runs: createRunStore(databases),
     runEvents: createRunEventStore(databases),
     artifacts: createArtifactStore(databases),
+    deleteTasks: createDeleteTaskStore(databases),
     schedule: createScheduleStore(databases, { jobs, settings }),
     users: createUserStore(databases),
     sessions: createSessionStore(databases),

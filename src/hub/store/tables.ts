@@ -36,6 +36,8 @@ export interface Tables {
     created_at: number
     updated_at: number
     archived_at: number | null
+    /** it goes when its last artifact has gone */
+    removing_at: Generated<number | null>
   }
   runs: {
     id: string
@@ -87,7 +89,43 @@ export interface Tables {
     grade: string
     holes: number
     totals: string
+    files: number
+    source_bytes: number
+    stored_bytes: number
     completed_at: number
     ended_at: number
+    hub_id: string | null
+    pinned_at: number | null
+    deleted_at: number | null
+    ignored_at: number | null
+    last_error_kind: string | null
+    last_error: string | null
+    last_attempt_at: number | null
+    suspicious: Generated<string | null>
+    judged: Generated<string | null>
+    judged_at: Generated<number | null>
   }
+  artifact_delete_tasks: {
+    run_id: string
+    job_id: string
+    node_id: string
+    target_id: string
+    status: string
+    force: number
+    requested_by: string
+    requested_at: number
+    since: number
+    attempts: number
+    touched: number
+    missing_confirmed: number
+    next_attempt_at: number | null
+    last_attempt_at: number | null
+    last_error_kind: string | null
+    last_error: string | null
+    claimed_by: string | null
+    lease_until: number | null
+    ended_at: number | null
+    last_seq: number
+  }
+  artifact_delete_events: { run_id: string; seq: number; ts: number; level: string; kind: string; message: string; fields: string }
 }

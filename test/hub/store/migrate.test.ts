@@ -79,3 +79,22 @@ test('the database is for its owner alone', async () => {
   await using _store = await openStore({ file, clock })
   for (const name of readdirSync(folder.path)) expect([name, statSync(path.join(folder.path, name)).mode & 0o077]).toEqual([name, 0])
 })
+
+test('artifacts of a database of version 1 get their sizes as columns', async () => {
+  await using folder = await temporaryFolder()
+  const file = path.join(folder.path, 'bastion.db')
+  await step(file, migrations.slice(0, 1))
+  const database = new DatabaseSync(file)
+  database.exec(`
+    insert into jobs (id, name, node_id, spec, created_at, updated_at) values ('job', 'srv', 'hub', '{}', 0, 0);
+    insert into runs (id, job_id, node_id, state, attempt, created_at) values ('run', 'job', 'hub', 'finished', 1, 0);
+    insert into run_artifacts values ('run', 'job', 'hub', 'present', 'local_dir', '{}', 't', 'h', 'archive_v1', '[]', 'stable', 0,
+      '{"files":3,"source_bytes":1000,"stored_bytes":400}', 0, 0);
+  `)
+  database.close()
+  await step(file, migrations.slice(0, 2))
+  const columns = 'files, source_bytes, stored_bytes, status, pinned_at, deleted_at, ignored_at'
+  expect(await look(file, `select ${columns} from run_artifacts`)).toEqual([
+    { files: 3, source_bytes: 1000, stored_bytes: 400, status: 'present', pinned_at: null, deleted_at: null, ignored_at: null },
+  ])
+})

@@ -2,6 +2,8 @@ import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import path from 'node:path'
 import { Kysely } from 'kysely'
 import { expect, test } from 'vitest'
+import { createArtifactStore } from '../../../src/hub/store/artifact-store.ts'
+import { createDeleteTaskStore } from '../../../src/hub/store/delete-task-store.ts'
 import { createJobStore } from '../../../src/hub/store/job-store.ts'
 import { createOverviewStore } from '../../../src/hub/store/overview-store.ts'
 import { createRunEventStore } from '../../../src/hub/store/run-event-store.ts'
@@ -57,11 +59,17 @@ function makeRepositories(db: Kysely<Tables>) {
     runEvents: createRunEventStore(databases),
     schedule: createScheduleStore(databases, { jobs, settings }),
     overview: createOverviewStore(databases),
+    artifacts: createArtifactStore(databases),
+    deleteTasks: createDeleteTaskStore(databases),
   }
 }
 
 const id = anId(someTime, 'x')
 const cursor = anId(someTime, 'y')
+
+const place = { node_id: 'hub', target_id: 'target-1' }
+const newestFirst = { sort: 'ended_at', order: 'desc' } as const
+const at = `${someTime}.${id}`
 
 const questions: Record<string, [ask: Parameters<typeof plansOf>[0], plans: string[]]> = {
   'the list of jobs': [
@@ -140,6 +148,75 @@ const questions: Record<string, [ask: Parameters<typeof plansOf>[0], plans: stri
     [
       'SEARCH job USING INDEX jobs_last_ended (last_ended_state=?) | SEARCH run USING INDEX sqlite_autoindex_runs_1 (id=?) | CORRELATED SCALAR SUBQUERY 1 | SEARCH runs USING COVERING INDEX runs_job_state (job_id=? AND state=?)',
     ],
+  ],
+  'the artifacts of a job': [
+    ({ artifacts }) => artifacts.list({ job_id: id }, newestFirst, { cursor: at, limit: 50 }),
+    [
+      'SEARCH job USING INDEX sqlite_autoindex_jobs_1 (id=?) | SEARCH artifact USING INDEX run_artifacts_live_job (job_id=? AND (ended_at,run_id)<(?,?))',
+    ],
+  ],
+  'all artifacts': [
+    ({ artifacts }) => artifacts.list({}, newestFirst, { cursor: at, limit: 50 }),
+    ['SEARCH artifact USING INDEX run_artifacts_live ((ended_at,run_id)<(?,?)) | SEARCH job USING INDEX sqlite_autoindex_jobs_1 (id=?)'],
+  ],
+  'the largest artifacts': [
+    ({ artifacts }) => artifacts.list({}, { sort: 'stored_bytes', order: 'desc' }, { limit: 50 }),
+    ['SCAN artifact USING INDEX run_artifacts_live_stored | SEARCH job USING INDEX sqlite_autoindex_jobs_1 (id=?)'],
+  ],
+  'artifacts that were deleted': [
+    ({ artifacts }) => artifacts.list({ status: 'deleted' }, newestFirst, { cursor: at, limit: 50 }),
+    [
+      'SEARCH artifact USING INDEX run_artifacts_status (status=? AND (ended_at,run_id)<(?,?)) | SEARCH job USING INDEX sqlite_autoindex_jobs_1 (id=?)',
+    ],
+  ],
+  'artifacts in error': [
+    ({ artifacts }) => artifacts.list({ status: 'error' }, newestFirst, { cursor: at, limit: 50 }),
+    [
+      'SEARCH artifact USING INDEX run_artifacts_status (status=? AND (ended_at,run_id)<(?,?)) | SEARCH job USING INDEX sqlite_autoindex_jobs_1 (id=?)',
+    ],
+  ],
+  'pinned artifacts': [
+    ({ artifacts }) => artifacts.list({ pinned: true }, newestFirst, { cursor: at, limit: 50 }),
+    ['SEARCH artifact USING INDEX run_artifacts_pinned ((ended_at,run_id)<(?,?)) | SEARCH job USING INDEX sqlite_autoindex_jobs_1 (id=?)'],
+  ],
+  'what a job still has': [
+    ({ artifacts }) => artifacts.liveOf(id, '', 100),
+    ['SEARCH run_artifacts USING INDEX run_artifacts_live_job (job_id=?) | USE TEMP B-TREE FOR ORDER BY'],
+  ],
+  'how many are missing': [
+    ({ artifacts }) => artifacts.missingSince('target-1', someTime),
+    ['SEARCH run_artifacts USING COVERING INDEX run_artifacts_missing (target_id=? AND deleted_at>?)'],
+  ],
+  'counts of artifacts': [({ artifacts }) => artifacts.counts(), ['SEARCH run_artifacts USING COVERING INDEX run_artifacts_live_counted (status=?)']],
+  'where deletes are due': [({ deleteTasks }) => deleteTasks.places(), ['SCAN artifact_delete_tasks USING COVERING INDEX artifact_delete_tasks_due']],
+  'deletes that are due': [
+    ({ deleteTasks }) => deleteTasks.due(place, someTime, 100),
+    ['SEARCH artifact_delete_tasks USING INDEX artifact_delete_tasks_due (node_id=? AND target_id=? AND next_attempt_at<?)'],
+  ],
+  'deletes that wait for a node': [
+    ({ deleteTasks }) => deleteTasks.untold(place, someTime, someTime, 100),
+    ['SEARCH artifact_delete_tasks USING INDEX artifact_delete_tasks_due (node_id=? AND target_id=? AND next_attempt_at<?)'],
+  ],
+  'deletes whose worker is gone': [
+    ({ deleteTasks }) => deleteTasks.lost('worker', someTime, 100),
+    ['SEARCH artifact_delete_tasks USING INDEX artifact_delete_tasks_leased (lease_until>?)'],
+  ],
+  'deletes that are held': [
+    ({ deleteTasks }) => deleteTasks.held('target-1', 100),
+    ['SEARCH artifact_delete_tasks USING INDEX artifact_delete_tasks_status (status=?)'],
+  ],
+  'targets with held deletes': [
+    ({ deleteTasks }) => deleteTasks.holds(),
+    ['SEARCH artifact_delete_tasks USING INDEX artifact_delete_tasks_status (status=?) | USE TEMP B-TREE FOR GROUP BY'],
+  ],
+  'targets on which deletes fail': [
+    ({ deleteTasks }) => deleteTasks.failingTargets(),
+    ['SEARCH artifact_delete_tasks USING INDEX artifact_delete_tasks_status (status=?) | USE TEMP B-TREE FOR GROUP BY'],
+  ],
+  'counts of deletes': [({ deleteTasks }) => deleteTasks.counts(), ['SCAN artifact_delete_tasks USING COVERING INDEX artifact_delete_tasks_status']],
+  'the log of a delete': [
+    ({ deleteTasks }) => deleteTasks.events(id, 1, 100),
+    ['SEARCH artifact_delete_events USING PRIMARY KEY (run_id=? AND seq>?)'],
   ],
 }
 

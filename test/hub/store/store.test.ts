@@ -4,11 +4,12 @@ import { openStore } from '../../../src/hub/store/store.ts'
 import { createFakeClock } from '../../support/fake-clock.ts'
 import { aJob, someTime } from '../../support/hub-records.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
+import { artifactContract } from './artifact-contract.ts'
 import { storeContract } from './contract.ts'
 
 const clock = createFakeClock(someTime)
 
-for (const { name, run } of storeContract) {
+for (const { name, run } of [...storeContract, ...artifactContract]) {
   test(`the store ${name}`, async () => {
     await using folder = await temporaryFolder()
     await using store = await openStore({ file: path.join(folder.path, 'bastion.db'), clock })
