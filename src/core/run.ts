@@ -55,6 +55,7 @@ export const storedArtifactSchema = z.object({
   totals: z.record(z.string(), z.number()),
   holes: z.int().nonnegative(),
 })
+export type StoredArtifact = z.infer<typeof storedArtifactSchema>
 
 /** How a run ended, told by the process that carried it out, or by the executor that found it gone. */
 export const runOutcomeSchema = z.discriminatedUnion('status', [

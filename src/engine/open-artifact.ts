@@ -1,6 +1,15 @@
 import { Blake3Hasher } from '@napi-rs/blake-hash'
 import { z } from 'zod'
-import { type CompleteMarker, completeMarkerSchema, formatVersion, objectNames, partName, runMarkerSchema, runPrefix } from '../core/artifact.ts'
+import {
+  type CompleteMarker,
+  completeMarkerSchema,
+  formatVersion,
+  objectNames,
+  partName,
+  type RunMarker,
+  runMarkerSchema,
+  runPrefix,
+} from '../core/artifact.ts'
 import { BastionError, hasCode } from '../core/errors.ts'
 import { type Manifest, manifestSchema } from '../core/manifest.ts'
 import { parseBoundedJson } from '../lib/bounded-json.ts'
@@ -72,7 +81,7 @@ export async function openArtifact(
   if (complete.run_id !== ref.runId || manifest.run_id !== ref.runId || manifest.job_id !== ref.jobId) {
     throw damaged(objectNames.manifest, 'belongs to another run than its directory')
   }
-  const run = parse(runMarkerSchema, objectNames.run, await readSmall(target, `${prefix}/${objectNames.run}`, maxMarkerBytes, signal))
+  const run = await readRunMarker(target, ref, signal)
   if (run.run_id !== ref.runId || run.job_id !== ref.jobId) throw damaged(objectNames.run, 'belongs to another run than its directory')
 
   const encrypted = manifest.pipeline.encryption === 'age_x25519'
@@ -121,6 +130,12 @@ export async function readComplete(target: Target, ref: ArtifactRef, signal: Abo
     if (!hasCode(error, 'artifact_damaged') || error.details['missing'] !== true) throw error
     throw new BastionError('artifact_not_found', `${target.label} has no complete artifact ${prefix}`, { cause: error })
   }
+}
+
+/** What says whose a run's directory is; its ids may be others than those asked for. @throws artifact_damaged, with details `missing` where there is none */
+export async function readRunMarker(target: Target, ref: ArtifactRef, signal: AbortSignal): Promise<RunMarker> {
+  const key = `${runPrefix(ref.jobId, ref.runId)}/${objectNames.run}`
+  return parse(runMarkerSchema, objectNames.run, await readSmall(target, key, maxMarkerBytes, signal))
 }
 
 function parseManifest(bytes: Uint8Array): Manifest {

@@ -8,6 +8,7 @@ import { openWorkingTarget } from '../engine/targets/open-working-target.ts'
 import type { RunnerTask } from '../protocol/runner-messages.ts'
 import type { Credentials } from '../protocol/run-plan.ts'
 import { nodeSnapshots } from './node-snapshots.ts'
+import { storedFacts } from './stored-facts.ts'
 import { targetConfig } from './target-config.ts'
 
 export interface CarryOutContext {
@@ -61,23 +62,9 @@ export async function carryOut({ plan, means }: RunnerTask, credentials: Credent
 
 function storedOutcome({ status, targetId, manifest, manifestHash, completedAt, issues, source, summary }: BackupOutcome): RunOutcome {
   const { consistency, coverage } = source
-  const { payload_tar_bytes: tarBytes, hole_bytes: holeBytes, ...totals } = manifest.totals
   return {
     status,
-    artifact: {
-      target_id: targetId,
-      manifest_hash: manifestHash,
-      format: manifest.pipeline.format,
-      encrypted: manifest.pipeline.encryption !== 'none',
-      grade: summary.grade,
-      completed_at: completedAt,
-      totals: {
-        ...totals,
-        ...(holeBytes === undefined ? {} : { hole_bytes: holeBytes }),
-        ...(tarBytes === undefined ? {} : { payload_tar_bytes: tarBytes }),
-      },
-      holes: coverage.filter(({ read }) => read === 'hole').length,
-    },
+    artifact: storedFacts({ targetId, manifest, manifestHash, completedAt, coverage }),
     consistency_changed_total: consistency.changed_total,
     issues: { total: issues.total, sample: issues.sample.map((issue) => ({ ...issue })) },
     summary: { ...summary },

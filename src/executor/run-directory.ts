@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BastionError } from '../core/errors.ts'
@@ -39,6 +40,8 @@ export interface RunDirectories {
   make(task: RunnerTask): Promise<{ directory: string; lock: FileLock }>
   /** `null` while its runner lives. */
   tryLock(directory: string): FileLock | null
+  /** Whether the runner of a run of this node lives. */
+  isAlive(runId: string): boolean
   /** Notes for good that the Hub has kept everything. */
   acknowledge(directory: string): Promise<void>
   /** Removes what is ours of an acknowledged run. @returns whether all is gone: snapshots that still stand there are the reaper's */
@@ -101,6 +104,12 @@ export function openRunDirectories(dataDir: string): RunDirectories {
       return { directory, lock }
     },
     tryLock,
+    isAlive(runId) {
+      const directory = join(runs, runId)
+      if (!existsSync(join(directory, runFiles.plan))) return false
+      using lock = tryLock(directory)
+      return lock === null
+    },
     acknowledge: (directory) => storeDurably(join(directory, runFiles.acknowledged), ''),
     remove,
   }

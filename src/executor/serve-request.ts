@@ -4,7 +4,8 @@ import { BastionError } from '../core/errors.ts'
 import { failureOf } from '../core/run.ts'
 import { readLines } from '../lib/json-lines.ts'
 import { type RequestAnswer, type RequestTask, requestTaskSchema } from '../protocol/runner-messages.ts'
-import { type AnswerContext, answerRequest } from './answer-request.ts'
+import { answerRequest } from './answer-request.ts'
+import type { AnswerContext } from './request-work.ts'
 
 /** A task names a target, a path and a few secrets. */
 const maxTaskBytes = 1024 * 1024

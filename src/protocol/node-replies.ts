@@ -1,8 +1,9 @@
 import { z } from 'zod'
-import { entrySchema } from '../core/entry.ts'
-import { runIdSchema } from '../core/ids.ts'
-import { failureSchema } from '../core/run.ts'
+import { entrySchema, indexHeaderSchema } from '../core/entry.ts'
+import { jobIdSchema, runIdSchema } from '../core/ids.ts'
+import { failureSchema, storedArtifactSchema } from '../core/run.ts'
 import { snapshotLeaseSchema } from '../core/snapshot-lease.ts'
+import { timestampSchema } from '../core/timestamp.ts'
 import type { NodeRequestKind } from './node-requests.ts'
 
 const pathTextSchema = z.object({ text: z.string(), b64: z.base64().optional() })
@@ -52,12 +53,51 @@ const foundLeaseSchema = z.discriminatedUnion('state', [
 ])
 
 const deletedArtifactSchema = z.discriminatedUnion('result', [
+  /** `bytes`: of its objects as they were listed before */
   z.object({ run_id: runIdSchema, result: z.literal('removed'), objects: z.int().nonnegative(), bytes: z.int().nonnegative() }),
   /** nothing is there, and the target was proven to be the expected one before and after the look */
   z.object({ run_id: runIdSchema, result: z.literal('not_there') }),
   /** `target_identity`: another target is there, or none; `conflict`: the directory is not provably ours. `touched`: something of it may be gone by now */
   z.object({ run_id: runIdSchema, result: z.literal('failed'), error: failureSchema, touched: z.boolean() }),
 ])
+
+/** `complete`: it is an artifact. `too_new`: something happened in it lately. `alive`: its run is under way on the node */
+const cleanedRunSchema = z.discriminatedUnion('result', [
+  ...deletedArtifactSchema.options,
+  z.object({ run_id: runIdSchema, result: z.literal('kept'), why: z.enum(['complete', 'too_new', 'alive']) }),
+])
+
+const scannedRef = { job_id: jobIdSchema, run_id: runIdSchema }
+const scannedPlaceSchema = z.discriminatedUnion('state', [
+  z.object({
+    ...scannedRef,
+    state: z.literal('complete'),
+    hub_id: z.string(),
+    node_id: z.string(),
+    retry_of: runIdSchema.nullable(),
+    started_at: timestampSchema,
+    ended_at: timestampSchema,
+    consistency_changed_total: z.int().nonnegative(),
+    artifact: storedArtifactSchema,
+    /** what it says of its job: of the newest artifact of each job in a page, where its index can be opened */
+    job: indexHeaderSchema.shape.job.optional(),
+  }),
+  /** its marker stands, but the chain behind it is broken. `hub_id`: null where nothing tells it any more */
+  z.object({ ...scannedRef, state: z.literal('damaged'), why: z.string(), hub_id: z.string().nullable() }),
+  /** without a marker. `hub_id`, `node_id`: null of a directory in which no object is. `last_sign_at`: when something happened in it last */
+  z.object({
+    ...scannedRef,
+    state: z.literal('incomplete'),
+    hub_id: z.string().nullable(),
+    node_id: z.string().nullable(),
+    last_sign_at: z.int(),
+    objects: z.int().nonnegative(),
+    bytes: z.int().nonnegative(),
+  }),
+  /** neither a job's nor a run's; "" is the target's own top */
+  z.object({ state: z.literal('foreign'), path: z.string(), why: z.string() }),
+])
+export type ScannedPlace = z.infer<typeof scannedPlaceSchema>
 
 /** What each request is answered with. */
 export const nodeReplies = {
@@ -79,6 +119,15 @@ export const nodeReplies = {
   'entries.download': z.object({ entry: listedEntrySchema }),
   /** one for each artifact that was named */
   'artifact.delete': z.object({ results: z.array(deletedArtifactSchema) }),
+  'artifact.check': z.discriminatedUnion('status', [
+    z.object({ status: z.literal('ok'), objects: z.int().positive() }),
+    z.object({ status: z.literal('damaged'), why: z.string() }),
+    /** the target was proven to be the expected one before and after the look */
+    z.object({ status: z.literal('not_there') }),
+  ]),
+  'target.scan': z.object({ target_id: z.string(), found: z.array(scannedPlaceSchema), next }),
+  /** one for each run that was named */
+  'cleanup.run': z.object({ results: z.array(cleanedRunSchema) }),
   'lease.list': z.object({ leases: z.array(foundLeaseSchema) }),
   'lease.reap': z.object({
     reaped: z.array(

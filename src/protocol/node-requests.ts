@@ -21,6 +21,9 @@ const openedArtifact = {
 /** Artifacts that one `artifact.delete` names: a process of its own answers it, and its start takes longer than removing a small one. */
 export const mostDeletesAtOnce = 100
 
+/** Places of a target that one `target.scan` looks at. */
+export const mostScannedAtOnce = 1000
+
 /** What the Hub may ask of a node beside runs. `node-replies.ts` says what each is answered with. Paths have their bytes beside them where they are not UTF-8. */
 export const nodeRequestSchema = z.discriminatedUnion('kind', [
   /** one directory of the node's filesystem, below its browse roots; "" lists those */
@@ -49,6 +52,42 @@ export const nodeRequestSchema = z.discriminatedUnion('kind', [
     hub_id: z.string(),
     artifacts: z
       .array(z.object({ job_id: jobIdSchema, run_id: runIdSchema, force: z.boolean() }))
+      .min(1)
+      .max(mostDeletesAtOnce),
+  }),
+  /** marker, manifest, objects and their sizes; nothing of the payload is read */
+  z.object({
+    kind: z.literal('artifact.check'),
+    ...openedTarget,
+    job_id: jobIdSchema,
+    run_id: runIdSchema,
+    /** as it was when it was stored */
+    manifest_hash: z.string().optional(),
+  }),
+  /** What a target holds, in pages in the order of job and run ids; manifests only. */
+  z.object({
+    kind: z.literal('target.scan'),
+    ...openedTarget,
+    after: z.string().optional(),
+    /** so many places are looked at; fewer may be found */
+    limit: z.int().min(1).max(mostScannedAtOnce),
+    /** artifacts, whole or damaged, are passed over */
+    only: z.literal('incomplete').optional(),
+    /** age identities, to read what encrypted artifacts say of their job */
+    identities: z.array(z.string()),
+  }),
+  /**
+   * Removes what runs of this Hub have left that never became artifacts: as `artifact.delete`, but only what has no marker and in which nothing happened since `older_than_at`. That
+   * none of the runs is alive is for the Hub to know; the node keeps what one of its own still writes to.
+   */
+  z.object({
+    kind: z.literal('cleanup.run'),
+    ...openedTarget,
+    expected_target_id: z.string(),
+    hub_id: z.string(),
+    older_than_at: z.int(),
+    runs: z
+      .array(z.object({ job_id: jobIdSchema, run_id: runIdSchema }))
       .min(1)
       .max(mostDeletesAtOnce),
   }),

@@ -362,6 +362,26 @@ export const targetContract: readonly TargetContractCase[] = [
     sameBytes(await read(target, at('run/b/again')), someBytes(5, 28))
   }),
 
+  promise('removeTree takes what shall go last with the rest', async (target, at, prefix) => {
+    for (const name of ['run/a', 'run/b/last', 'run/last', 'run/very-last', 'run2/last']) await target.put(at(name), someBytes(1, 40))
+    same((await target.removeTree(at('run'), { last: ['last', 'very-last', 'absent'] })).objects, 4, 'the objects removed')
+    same((await target.removeTree(at('run'), { last: ['last'] })).objects, 0, 'the objects removed the second time')
+    sameKeys(await listed(target, prefix, { recursive: true }), [at('run2/last')])
+    check(!(await listed(target, prefix)).some((entry) => entry.key === at('run')), 'the directory is gone')
+  }),
+
+  promise('removeDirectory leaves what is not empty', async (target, at, prefix) => {
+    await target.put(at('run/deep/object'), someBytes(1, 41))
+    for (const name of ['run', 'run/deep', 'run/deep/object', 'absent', 'absent/deeper']) same(await target.removeDirectory(at(name)), false, name)
+    sameKeys(await listed(target, prefix, { recursive: true }), [at('run/deep/object')])
+    await target.remove(at('run/deep/object'))
+    await target.removeDirectory(at('run/deep'))
+    await target.removeDirectory(at('run'))
+    sameKeys(await listed(target, prefix), [])
+    await target.put(at('run/deep/again'), someBytes(5, 42))
+    sameBytes(await read(target, at('run/deep/again')), someBytes(5, 42))
+  }),
+
   promise('removeTree of an object leaves it', async (target, at) => {
     await target.put(at('object'), someBytes(1, 29))
     same((await target.removeTree(at('object'))).objects, 0, 'the objects removed')
@@ -393,6 +413,7 @@ export const targetContract: readonly TargetContractCase[] = [
         await rejects(target.stat(key), 'invalid_spec')
         await rejects(target.remove(key), 'invalid_spec')
         await rejects(target.removeTree(key), 'invalid_spec')
+        await rejects(target.removeDirectory(key), 'invalid_spec')
         if (key !== '') await rejects(listed(target, key), 'invalid_spec')
       }
       sameKeys(await listed(target, prefix, { recursive: true }), [at('object')])

@@ -2,7 +2,7 @@ import { mapBody } from './map-body.ts'
 import { passOn, treeByPuts } from './pass-on.ts'
 import type { ObjectEntry, Target } from './target.ts'
 
-export const targetMethods = ['put', 'get', 'stat', 'list', 'remove', 'removeTree', 'flush'] as const
+export const targetMethods = ['put', 'get', 'stat', 'list', 'remove', 'removeTree', 'removeDirectory', 'flush'] as const
 export type TargetMethod = (typeof targetMethods)[number]
 
 export interface RequestCount {
@@ -65,9 +65,13 @@ export function createCountingTarget(inner: Target): Target & { readonly counts:
       countRequest('remove', key)
       await inner.remove(key)
     },
-    async removeTree(prefix) {
+    async removeTree(prefix, options) {
       countRequest('removeTree', prefix)
-      return await inner.removeTree(prefix)
+      return await inner.removeTree(prefix, options)
+    },
+    async removeDirectory(prefix) {
+      countRequest('removeDirectory', prefix)
+      return await inner.removeDirectory(prefix)
     },
     ...(flush && {
       async flush(prefix: string) {

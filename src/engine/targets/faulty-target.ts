@@ -158,14 +158,15 @@ export function createFaultyTarget(inner: Target, options: FaultyOptions): Targe
     },
 
     remove: (key) => around('remove', key, undefined, () => inner.remove(key)),
-    removeTree: (prefix) => around('removeTree', prefix, undefined, () => inner.removeTree(prefix)),
+    removeTree: (prefix, treeOptions) => around('removeTree', prefix, undefined, () => inner.removeTree(prefix, treeOptions)),
+    removeDirectory: (prefix) => around('removeDirectory', prefix, undefined, () => inner.removeDirectory(prefix)),
     ...(inner.flush && { flush: (prefix: string) => around('flush', prefix, undefined, () => inner.flush!(prefix)) }),
     ...treeByPuts(inner),
     close: () => inner.close(),
   }
 }
 
-const all: readonly TargetMethod[] = ['put', 'get', 'stat', 'list', 'remove', 'removeTree', 'flush']
+const all: readonly TargetMethod[] = ['put', 'get', 'stat', 'list', 'remove', 'removeTree', 'removeDirectory', 'flush']
 
 /** Where a fault has an effect; methods that take no signal would stall for ever. */
 function methodsOf(fault: Fault): readonly TargetMethod[] {

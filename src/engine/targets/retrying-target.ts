@@ -145,7 +145,8 @@ export function createRetryingTarget(inner: Target, options: RetryingOptions): T
     list,
     stat: (key) => retries.run(`stat ${key}`, undefined, () => inner.stat(key)),
     remove: (key) => retries.run(`remove ${key}`, undefined, () => inner.remove(key)),
-    removeTree: (prefix) => retries.run(`remove ${prefix}`, undefined, () => inner.removeTree(prefix)),
+    removeTree: (prefix, treeOptions) => retries.run(`remove ${prefix}`, undefined, () => inner.removeTree(prefix, treeOptions)),
+    removeDirectory: (prefix) => retries.run(`remove ${prefix}`, undefined, () => inner.removeDirectory(prefix)),
     ...(inner.tree && { tree: retriedTree(inner.tree) }),
     ...(inner.flush && { flush: (prefix: string) => retries.run(`flush ${prefix}`, undefined, () => inner.flush!(prefix)) }),
   }

@@ -48,7 +48,14 @@ export interface Target {
   remove(key: string): Promise<void>
 
   /** Removes everything below `prefix` and the directory itself. Absent is no error. `''` is refused: nothing empties a whole target. */
-  removeTree(prefix: string): Promise<RemovedCounts>
+  removeTree(prefix: string, options?: RemoveTreeOptions): Promise<RemovedCounts>
+
+  /**
+   * Removes a directory in which nothing at all is, nothing that `list` does not show either; any other stays as it is. Absent is no error; where there are no
+   * directories but what objects make of their keys there is nothing to do.
+   * @returns whether one was removed
+   */
+  removeDirectory(prefix: string): Promise<boolean>
 
   /** Makes everything put so far below `prefix` durable (syncfs). Absent: put is durable already, or the place cannot say. */
   flush?(prefix: string): Promise<void>
@@ -163,6 +170,10 @@ export interface ObjectEntry {
   kind: 'object' | 'directory'
   sizeBytes?: number
   modifiedMs?: number
+}
+export interface RemoveTreeOptions {
+  /** Names of objects directly in the directory that go when nothing else is left in it, one after the other, in this order. */
+  last?: readonly string[]
 }
 export interface RemovedCounts {
   objects: number

@@ -1,9 +1,9 @@
-import { lstat, unlink } from 'node:fs/promises'
+import { lstat, rmdir, unlink } from 'node:fs/promises'
 import { dirname, isAbsolute, resolve } from 'node:path'
 import { BastionError } from '../../../core/errors.ts'
 import { createFilesystemSync, type FilesystemSync } from '../../../lib/posix-sync.ts'
 import { throwIfCanceled } from '../cancellation.ts'
-import type { GetOptions, ListOptions, ObjectEntry, ObjectStat, PutOptions, PutResult, RemovedCounts, Target } from '../target.ts'
+import type { GetOptions, ListOptions, ObjectEntry, ObjectStat, PutOptions, PutResult, RemovedCounts, RemoveTreeOptions, Target } from '../target.ts'
 import { keySegments, prefixSegments, rangeBounds, removablePrefixSegments } from '../target-key.ts'
 import { isTemporaryName } from '../temporary-name.ts'
 import { createDirectorySync } from './directory-sync.ts'
@@ -149,10 +149,26 @@ export function createLocalDirTarget(options: LocalDirOptions): Target {
     })
   }
 
-  async function removeTree(prefix: string): Promise<RemovedCounts> {
+  async function removeTree(prefix: string, { last = [] }: RemoveTreeOptions = {}): Promise<RemovedCounts> {
     const segments = removablePrefixSegments(prefix)
     directories.forget(segments)
-    return await attempt('remove', prefix, async () => ({ objects: await removeTreeBelow(root, segments) }))
+    return await attempt('remove', prefix, async () => ({ objects: await removeTreeBelow(root, segments, last) }))
+  }
+
+  async function removeDirectory(prefix: string): Promise<boolean> {
+    const segments = removablePrefixSegments(prefix)
+    return await attempt('remove', prefix, async () => {
+      const path = await pathInside(root, segments)
+      try {
+        await rmdir(path)
+      } catch (error) {
+        if (hasErrno(error, 'ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'EEXIST')) return false
+        throw error
+      }
+      directories.forget(segments)
+      await directorySync.sync(dirname(path))
+      return true
+    })
   }
 
   async function flush(prefix: string): Promise<void> {
@@ -188,6 +204,7 @@ export function createLocalDirTarget(options: LocalDirOptions): Target {
     list,
     remove,
     removeTree,
+    removeDirectory,
     flush,
     tree,
     close: async () => {},

@@ -16,10 +16,11 @@ const maxPasses = 5
  * Removes a directory and everything in it, temporary files, links and odd names too, and makes that durable. Links are removed, never
  * followed. What is not there, or is no directory, is left alone.
  * @param segments at least one
+ * @param last names directly in it that go only when it is durable that nothing else is left
  * @returns how many files and links were removed
  * @throws target_rejected when a part of the way is a symbolic link
  */
-export async function removeTreeBelow(root: string, segments: readonly string[]): Promise<number> {
+export async function removeTreeBelow(root: string, segments: readonly string[], last: readonly string[]): Promise<number> {
   let parent: DirectoryAnchor | undefined
   try {
     parent = await anchorDirectory(root)
@@ -36,7 +37,7 @@ export async function removeTreeBelow(root: string, segments: readonly string[])
     throw error
   }
   await using _ = parent
-  const removed = await removeDirectory(parent, toBytePath(segments.at(-1)!))
+  const removed = await removeDirectory(parent, toBytePath(segments.at(-1)!), last.map(toBytePath))
   await parent.handle.sync()
   return removed
 }
@@ -47,12 +48,12 @@ async function stepPlainly(parent: DirectoryAnchor, root: string, way: readonly 
   return await parent.step(name)
 }
 
-async function removeDirectory(parent: DirectoryAnchor, name: BytePath): Promise<number> {
+async function removeDirectory(parent: DirectoryAnchor, name: BytePath, last: readonly BytePath[] = []): Promise<number> {
   let removed = 0
   let isOpened = false
   for (let pass = 1; ; pass++) {
     try {
-      removed += await emptyDirectory(parent, name)
+      removed += await emptyDirectory(parent, name, last)
       await rmdir(parent.entry(name))
       return removed
     } catch (error) {
@@ -78,18 +79,37 @@ async function openToOwner(parent: DirectoryAnchor, name: BytePath): Promise<voi
   await chmod(`/proc/self/fd/${handle.fd}`, 0o700)
 }
 
-async function emptyDirectory(parent: DirectoryAnchor, name: BytePath): Promise<number> {
+async function emptyDirectory(parent: DirectoryAnchor, name: BytePath, last: readonly BytePath[]): Promise<number> {
   await using directory = await parent.step(name)
+  let { removed, seen } = await removeEntries(directory, last)
+  if (last.length === 0) return removed
+  // Reading it while it shrank may have skipped names: only a look that finds nothing proves that nothing is left.
+  for (let pass = 1; seen > 0; pass++) {
+    if (pass === maxPasses) throw Object.assign(new Error('ENOTEMPTY: it is filled again and again'), { code: 'ENOTEMPTY', syscall: 'rmdir' })
+    const more = await removeEntries(directory, last)
+    removed += more.removed
+    seen = more.seen
+  }
+  await directory.handle.sync()
+  for (const each of last) removed += await removeFile(directory, each)
+  return removed
+}
+
+/** All but those in `kept`. */
+async function removeEntries(directory: DirectoryAnchor, kept: readonly BytePath[]): Promise<{ removed: number; seen: number }> {
   let removed = 0
+  let seen = 0
   let page: Dirent[] = []
   // latin1: one character a byte, so that every name is reached.
   for await (const dirent of await opendir(directory.entry('.'), { encoding: 'latin1', bufferSize: pageSize })) {
+    if (kept.includes(dirent.name)) continue
+    seen += 1
     page.push(dirent)
     if (page.length < pageSize) continue
     removed += await removePage(directory, page)
     page = []
   }
-  return removed + (await removePage(directory, page))
+  return { removed: removed + (await removePage(directory, page)), seen }
 }
 
 /** Files together, directories one after the other: a handle is open for each level of depth, not for each directory. */

@@ -79,11 +79,17 @@ export function createMemoryTarget(options: { label?: string; clock?: Clock } = 
       objects.delete(key)
     },
 
+    // All goes at once, so nothing has to go last.
     async removeTree(prefix) {
       const base = below(removablePrefixSegments(prefix))
       const keys = [...objects.keys()].filter((key) => key.startsWith(base))
       for (const key of keys) objects.delete(key)
       return { objects: keys.length }
+    },
+
+    async removeDirectory(prefix) {
+      removablePrefixSegments(prefix)
+      return false
     },
 
     async close() {

@@ -31,9 +31,10 @@ export interface S3Remover {
   /**
    * Removes every object whose name begins with `directory`, and discards uploads below it that were never finished.
    * @param directory with a slash at its end
+   * @param last names directly in it that are removed when a look finds nothing else
    * @returns how many objects were removed
    */
-  removeTree(directory: string, doing: string): Promise<number>
+  removeTree(directory: string, last: readonly string[], doing: string): Promise<number>
 }
 
 export function createS3Remover(connection: S3Connection): S3Remover {
@@ -41,19 +42,25 @@ export function createS3Remover(connection: S3Connection): S3Remover {
   /** Not every server knows the request that removes many. */
   let knowsBatches = true
 
-  async function removeTree(directory: string, doing: string): Promise<number> {
+  async function removeTree(directory: string, last: readonly string[], doing: string): Promise<number> {
     await discardUploads(connection, directory, doing)
+    const lastNames = last.map((name) => directory + name)
     let removed = 0
     for (let pass = 1; pass <= maxPasses; pass++) {
       let found = 0
+      const kept: string[] = []
       for await (const { objects } of listPages(connection, directory, { deep: true, doing })) {
         const names = objects.map(({ name }) => name)
-        await removeAll(names, doing)
-        found += names.length
+        const others = names.filter((name) => !lastNames.includes(name))
+        kept.push(...names.filter((name) => lastNames.includes(name)))
+        await removeAll(others, doing)
+        found += others.length
       }
-      // Only a look that finds nothing proves that nothing is left.
-      if (found === 0) return removed
       removed += found
+      // Only a look that finds nothing proves that nothing is left.
+      if (found > 0) continue
+      for (const name of lastNames.filter((each) => kept.includes(each))) await removeObject(connection, name, doing)
+      return removed + kept.length
     }
     throw new BastionError('target_rejected', `${doing}: something is still there after ${maxPasses} times.`)
   }

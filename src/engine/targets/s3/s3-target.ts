@@ -96,9 +96,13 @@ export function createS3Target(options: S3TargetOptions): Target {
     },
     list,
     remove: async (key) => await removeObject(connection, keys.objectName(key), `Cannot remove ${named(key)}`),
-    removeTree: async (directory) => ({
-      objects: await remover.removeTree(keys.removableDirectoryName(directory), `Cannot remove ${named(directory)}`),
+    removeTree: async (directory, { last = [] } = {}) => ({
+      objects: await remover.removeTree(keys.removableDirectoryName(directory), last, `Cannot remove ${named(directory)}`),
     }),
+    async removeDirectory(directory) {
+      keys.removableDirectoryName(directory)
+      return false
+    },
     close: async () => connection.close(),
   }
 }

@@ -13,21 +13,36 @@ const maxPasses = 5
  * Removes a directory and everything in it, temporary files and links too. Links are removed, never followed: each directory is looked at right before
  * it is entered, which is as near as the protocol allows. What is not there, or is no directory, is left alone.
  * @param segments at least one
+ * @param last names directly in it that go only when a look finds nothing else
  * @returns how many files and links were removed
  * @throws target_rejected when a part of the way is a symbolic link, or a name is not UTF-8 and so cannot be sent
  */
-export async function removeTreeBelow(session: SftpSession, root: SftpRoot, segments: readonly string[]): Promise<number> {
+export async function removeTreeBelow(session: SftpSession, root: SftpRoot, segments: readonly string[], last: readonly string[]): Promise<number> {
   const found = await lookAt(session, root, segments)
   if (found?.kind === 'link') throw linkError(root, segments)
   let free = directoriesAtOnce
-  return await removeDirectory(pathOf(root, segments))
+  return last.length === 0 || found?.kind !== 'directory'
+    ? await removeDirectory(pathOf(root, segments))
+    : await removeInOrder(pathOf(root, segments))
+
+  async function removeInOrder(path: string): Promise<number> {
+    let removed = 0
+    for (let pass = 1; ; pass++) {
+      const emptied = await emptyDirectory(path, last)
+      removed += emptied.removed
+      if (emptied.seen === 0) break
+      if (pass === maxPasses) throw new BastionError('target_rejected', `${path} on ${root.label} is filled again and again while it is emptied.`)
+    }
+    for (const name of last) removed += await removeFile(entryPath(path, name))
+    return removed + (await removeDirectory(path))
+  }
 
   async function removeDirectory(path: string): Promise<number> {
     let removed = 0
     for (let pass = 1; ; pass++) {
       // A link that took its place is removed by the look at the directory around it.
       if ((await session.lstat(path))?.kind !== 'directory') return removed
-      removed += await emptyDirectory(path)
+      removed += (await emptyDirectory(path)).removed
       try {
         await session.rmdir(path)
         return removed
@@ -38,10 +53,14 @@ export async function removeTreeBelow(session: SftpSession, root: SftpRoot, segm
     }
   }
 
-  async function emptyDirectory(path: string): Promise<number> {
+  /** Of all but those in `kept`. */
+  async function emptyDirectory(path: string, kept: readonly string[] = []): Promise<{ removed: number; seen: number }> {
     let removed = 0
-    for await (const page of pagesOf(session, path, undefined)) {
+    let seen = 0
+    for await (const entries of pagesOf(session, path, undefined)) {
+      const page = entries.filter(({ name }) => !kept.includes(name))
       const directories: string[] = []
+      seen += page.length
       removed += await sumOf(
         page.map(async ({ name, attributes }) => {
           const entry = entryPath(path, name)
@@ -53,7 +72,7 @@ export async function removeTreeBelow(session: SftpSession, root: SftpRoot, segm
       )
       removed += await removeDirectories(directories)
     }
-    return removed
+    return { removed, seen }
   }
 
   async function removeDirectories(paths: readonly string[]): Promise<number> {

@@ -1,11 +1,11 @@
 import { BastionError } from '../../../core/errors.ts'
 import { orCanceled, throwIfCanceled } from '../cancellation.ts'
-import type { GetOptions, ListOptions, ObjectEntry, ObjectStat, PutOptions, PutResult, RemovedCounts, Target } from '../target.ts'
+import type { GetOptions, ListOptions, ObjectEntry, ObjectStat, PutOptions, PutResult, RemovedCounts, RemoveTreeOptions, Target } from '../target.ts'
 import { keySegments, prefixSegments, rangeBounds, removablePrefixSegments } from '../target-key.ts'
 import { isTemporaryName } from '../temporary-name.ts'
 import { createSftpConnection } from './sftp-connection.ts'
 import { createSftpDirectories, vanishedError } from './sftp-directories.ts'
-import { listDirectory } from './sftp-list.ts'
+import { listDirectory, pagesOf } from './sftp-list.ts'
 import { authenticationMethods, type SftpLogin } from './sftp-login.ts'
 import { linkError, lookAt, pathOf, type SftpRoot } from './sftp-path.ts'
 import { readFile } from './sftp-read.ts'
@@ -137,13 +137,32 @@ export function createSftpTarget(options: SftpOptions): Target {
     })
   }
 
-  async function removeTree(prefix: string): Promise<RemovedCounts> {
+  async function removeTree(prefix: string, { last = [] }: RemoveTreeOptions = {}): Promise<RemovedCounts> {
     const segments = removablePrefixSegments(prefix)
     directories.forget(segments)
     return await attempt('remove', prefix, undefined, async (session) => {
-      const objects = await removeTreeBelow(session, root, segments)
+      const objects = await removeTreeBelow(session, root, segments, last)
       await directories.sync(pathOf(root, segments.slice(0, -1)))
       return { objects }
+    })
+  }
+
+  async function removeDirectory(prefix: string): Promise<boolean> {
+    const segments = removablePrefixSegments(prefix)
+    return await attempt('remove', prefix, undefined, async (session) => {
+      const path = pathOf(root, segments)
+      if ((await lookAt(session, root, segments))?.kind !== 'directory') return false
+      for await (const page of pagesOf(session, path, undefined)) if (page.length > 0) return false
+      try {
+        // The server itself refuses one that is not empty.
+        await session.rmdir(path)
+      } catch (error) {
+        if (hasStatus(error, sftpStatus.noSuchFile)) return false
+        throw error
+      }
+      directories.forget(segments)
+      await directories.sync(pathOf(root, segments.slice(0, -1)))
+      return true
     })
   }
 
@@ -156,6 +175,7 @@ export function createSftpTarget(options: SftpOptions): Target {
     list,
     remove,
     removeTree,
+    removeDirectory,
     tree: createSftpTree(root, directories, attempt),
     close: () => connection.close(),
   }

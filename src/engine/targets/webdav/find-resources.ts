@@ -26,7 +26,7 @@ export async function findResource(place: WebdavPlace, segments: readonly string
   if (response === null) return null
   if (isSentToCollection(place, response, path)) return { kind: 'collection' }
   let self: DavResource | undefined
-  for await (const { resource, below } of resourcesOf(place, response, segments, options.doing)) if (below.length === 0) self = resource
+  for await (const { resource, below } of resourcesOf(place, response, segments, options.doing)) if (below?.length === 0) self = resource
   if (self === undefined) throw notUnderstood(options.doing, 'it says nothing of what was asked for')
   if (self.status === 404) return null
   if (self.isCollection) return { kind: 'collection' }
@@ -36,26 +36,44 @@ export async function findResource(place: WebdavPlace, segments: readonly string
 
 /**
  * What a collection holds, one level deep; nothing where there is no collection. All of it is read before it is returned: a server does not wait for as long
- * as somebody may take over each entry. Left out are objects on their way in and what no key can name.
+ * as somebody may take over each entry. Left out are what no key can name and, unless they are asked for, objects on their way in.
  */
-export async function findChildren(place: WebdavPlace, segments: readonly string[], options: FindOptions): Promise<FoundChild[]> {
+export async function findChildren(
+  place: WebdavPlace,
+  segments: readonly string[],
+  options: FindOptions & { temporary?: true },
+): Promise<FoundChild[]> {
   const response = await propfind(place, place.paths.collection(segments), '1', options)
   if (response === null) return []
   const children: FoundChild[] = []
   let self: DavResource | undefined
   for await (const { resource, below } of resourcesOf(place, response, segments, options.doing)) {
+    if (below === null) continue
     const [name] = below
     if (name === undefined) self = resource
     else if (below.length === 1 && resource.status !== 404) {
       const { isCollection, sizeBytes, modifiedMs } = resource
       if (isCollection) children.push({ name, kind: 'collection' })
-      else if (!isTemporaryName(name)) {
+      else if (options.temporary || !isTemporaryName(name)) {
         children.push({ name, kind: 'object', ...(sizeBytes !== undefined && { sizeBytes }), ...(modifiedMs !== undefined && { modifiedMs }) })
       }
     }
   }
   if (self === undefined) throw notUnderstood(options.doing, 'it says nothing of the collection itself')
   return self.isCollection ? children : []
+}
+
+/** Whether a collection is there in which nothing is, nothing either that no key can name. */
+export async function isEmptyCollection(place: WebdavPlace, segments: readonly string[], options: FindOptions): Promise<boolean> {
+  const response = await propfind(place, place.paths.collection(segments), '1', options)
+  if (response === null) return false
+  let answers = 0
+  let isCollection = false
+  for await (const { resource, below } of resourcesOf(place, response, segments, options.doing)) {
+    answers += 1
+    isCollection ||= below?.length === 0 && resource.isCollection
+  }
+  return isCollection && answers === 1
 }
 
 /** A multi-status answer, or a redirection; `null` when nothing is there. */
@@ -78,19 +96,18 @@ async function sizeByHead(place: WebdavPlace, path: string, { doing, signal }: F
   return Number(length)
 }
 
-/** @param segments which the answer is to be about, or below */
+/** @param segments which the answer is to be about, or below; what no key can name comes with `null` */
 async function* resourcesOf(
   place: WebdavPlace,
   response: WebdavResponse,
   segments: readonly string[],
   doing: string,
-): AsyncGenerator<{ resource: DavResource; below: string[] }, void, undefined> {
+): AsyncGenerator<{ resource: DavResource; below: string[] | null }, void, undefined> {
   try {
     for await (const resource of readMultiStatus(response.bytes())) {
       const { status = 200 } = resource
       if (status >= 300 && status !== 404) throw httpStatusError(doing, { status }, place.clock.now())
-      const below = place.paths.below(segments, resource.href)
-      if (below !== null) yield { resource, below }
+      yield { resource, below: place.paths.below(segments, resource.href) }
     }
   } catch (error) {
     if (error instanceof CutMultiStatusError)

@@ -1,7 +1,7 @@
 import type { Clock } from '../../../core/clock.ts'
 import { BastionError } from '../../../core/errors.ts'
 import { throwIfCanceled } from '../cancellation.ts'
-import type { ListOptions, ObjectEntry, ObjectStat, RemovedCounts, Target } from '../target.ts'
+import type { ListOptions, ObjectEntry, ObjectStat, Target } from '../target.ts'
 import { keySegments, prefixSegments, removablePrefixSegments } from '../target-key.ts'
 import { isTemporaryName } from '../temporary-name.ts'
 import { createCollections } from './collections.ts'
@@ -11,7 +11,8 @@ import { createMoveObject } from './move-object.ts'
 import { putObject } from './put-object.ts'
 import { createWebdavClient } from './webdav-client.ts'
 import { createWebdavPaths } from './webdav-path.ts'
-import { doingTo, isAbsent, isSuccess, refusal, type WebdavPlace } from './webdav-place.ts'
+import { doingTo, type WebdavPlace } from './webdav-place.ts'
+import { createWebdavRemover } from './webdav-remove.ts'
 
 export interface WebdavTargetOptions {
   /** of a collection, which the first put makes if it is not there; without user, query and fragment */
@@ -24,9 +25,6 @@ export interface WebdavTargetOptions {
   timeoutMs: number
   clock: Clock
 }
-
-/** A server removes a tree in one request: for each object it may take so much longer. */
-const removalMs = 20
 
 /**
  * A collection on a WebDAV server (RFC 4918): an object is a resource, its key its path below the collection, directories are collections made as needed. An
@@ -44,6 +42,7 @@ export function createWebdavTarget(options: WebdavTargetOptions): Target {
   const place: WebdavPlace = { client, paths, label, origin: url.origin, clock }
   const collections = createCollections(place)
   const move = createMoveObject(place)
+  const remover = createWebdavRemover(place, collections)
 
   async function stat(key: string): Promise<ObjectStat | null> {
     const segments = keySegments(key)
@@ -68,36 +67,6 @@ export function createWebdavTarget(options: WebdavTargetOptions): Target {
     }
   }
 
-  async function remove(key: string): Promise<void> {
-    const segments = keySegments(key)
-    const doing = doingTo(place, 'remove', segments)
-    // DELETE takes a collection with all that is in it.
-    const found = await findResource(place, segments, { doing })
-    if (found?.kind === 'object') await removeNow(paths.object(segments), doing)
-  }
-
-  async function removeTree(prefix: string): Promise<RemovedCounts> {
-    const segments = removablePrefixSegments(prefix)
-    const doing = doingTo(place, 'remove', segments)
-    const path = paths.collection(segments)
-    const found = await findResource(place, segments, { doing })
-    if (found?.kind !== 'collection') return { objects: 0 }
-    let objects = 0
-    for await (const _ of list(prefix, { recursive: true })) objects++
-    try {
-      await removeNow(path, doing, objects * removalMs)
-    } finally {
-      collections.forget(path)
-    }
-    return { objects }
-  }
-
-  async function removeNow(path: string, doing: string, extraMs = 0): Promise<void> {
-    const response = await client.send({ method: 'DELETE', path, extraMs, doing })
-    // 207: a part of it could not be removed.
-    if (!isSuccess(response) && !isAbsent(response)) throw refusal(place, response, doing)
-  }
-
   return {
     label,
     features: { atomicPut: true, rangeReads: true, streamingPut: true },
@@ -109,8 +78,15 @@ export function createWebdavTarget(options: WebdavTargetOptions): Target {
     get: async (key, getOptions = {}) => await getObject(place, keySegments(key), getOptions),
     stat,
     list,
-    remove,
-    removeTree,
+    remove: async (key) => await remover.remove(keySegments(key)),
+    async removeTree(prefix, { last = [] } = {}) {
+      const segments = removablePrefixSegments(prefix)
+      let objects = 0
+      for await (const _ of list(prefix, { recursive: true })) objects++
+      await remover.removeCollection(segments, { objects, last })
+      return { objects }
+    },
+    removeDirectory: async (prefix) => await remover.removeEmptyCollection(removablePrefixSegments(prefix)),
     close: () => client.close(),
   }
 }
