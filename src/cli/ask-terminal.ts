@@ -3,10 +3,10 @@ import { Writable } from 'node:stream'
 import { BastionError } from '../core/errors.ts'
 
 /** Asks a person at the terminal. What is `hidden` is not shown while it is typed. @throws invalid_spec where there is nobody to ask */
-export function askTerminal(question: string, options: { hidden: boolean; signal: AbortSignal }): Promise<string> {
+export function askTerminal(question: string, options: { hidden: boolean; hint?: string; signal: AbortSignal }): Promise<string> {
   if (!process.stdin.isTTY)
     throw new BastionError('invalid_spec', `there is no terminal to ask for: ${question}`, {
-      hint: 'Give --username, and BASTION_PASSWORD in the environment.',
+      hint: options.hint ?? 'Give --username, and BASTION_PASSWORD in the environment.',
     })
   process.stderr.write(`${question}: `)
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })

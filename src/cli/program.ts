@@ -5,6 +5,7 @@ import { addHubCommand } from './commands/hub-command.ts'
 import { addJobCommands } from './commands/job-commands.ts'
 import { addLoginCommands } from './commands/login-commands.ts'
 import { addLookCommands } from './commands/look-commands.ts'
+import { addRemovalCommands } from './commands/removal-commands.ts'
 import { addRestoreCommand } from './commands/restore-command.ts'
 import { addRunCommands } from './commands/run-commands.ts'
 import { addRunnerCommand } from './commands/runner-command.ts'
@@ -28,6 +29,7 @@ export function createProgram(run: RunCommand): Command {
   addRestoreCommand(program, run)
   addVerifyCommand(program, run)
   addLookCommands(program, run)
+  addRemovalCommands(program, run)
   addRunnerCommand(program, run)
   addSnapshotCommands(program, run)
   addTargetCommand(program, run)
