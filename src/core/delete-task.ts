@@ -11,6 +11,7 @@ export type DeleteTaskStatus = (typeof deleteTaskStatuses)[number]
 
 /** Who wants an artifact gone. `archive`: whoever put its job aside, or removes it. */
 export const deleteRequesterSchema = z.enum(['person', 'retention', 'archive'])
+export type DeleteRequester = z.infer<typeof deleteRequesterSchema>
 
 /** The delete of one artifact, patient until it is done. */
 export const deleteTaskSchema = z.object({
@@ -76,7 +77,7 @@ export type DeleteTaskMove = { moves: DeleteTaskChange; artifact: ArtifactStatus
 
 /** Then nobody believes any more that it will succeed by itself. */
 const mostAttempts = 20
-const mostPatienceMs = 30 * 24 * 60 * 60_000
+export const mostPatienceMs = 30 * 24 * 60 * 60_000
 
 const stays = { stays: true } as const
 
@@ -128,7 +129,8 @@ export function nextDeleteTask(task: DeleteTask, event: DeleteTaskEvent, { now, 
   }
 }
 
-const artifactOf = {
+/** What the artifact is while its delete stands there. */
+export const artifactOf = {
   queued: 'deleting',
   running: 'deleting',
   retrying: 'deleting',

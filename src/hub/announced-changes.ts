@@ -9,6 +9,7 @@ export interface Announcements {
   run(runId: string): void
   events(runId: string, events: readonly KeptRunEvent[]): void
   job(jobId: string): void
+  artifact(runId: string): void
 }
 
 /** Changes that whoever listens is told of: after they are kept, in their order, and never those that are not. */
@@ -23,9 +24,11 @@ export function createAnnouncedChanges({ store, live }: { store: Store; live: Li
       const result = await store.transaction(async (tx) => {
         const runs = new Set<string>()
         const jobs = new Set<string>()
+        const artifacts = new Set<string>()
         const done = await work(tx, {
           run: (runId) => runs.add(runId),
           job: (jobId) => jobs.add(jobId),
+          artifact: (runId) => artifacts.add(runId),
           events(runId, events) {
             for (const event of events) messages.push([`run:${runId}`, { type: 'run.event', run_id: runId, event }])
           },
@@ -35,6 +38,10 @@ export function createAnnouncedChanges({ store, live }: { store: Store; live: Li
           if (run === null) continue
           jobs.add(run.job_id)
           messages.push([`run:${runId}`, { type: 'run.changed', run }], ['runs', { type: 'run.changed', run }])
+        }
+        for (const runId of artifacts) {
+          const artifact = await tx.artifacts.listed(runId)
+          if (artifact !== null) messages.push(['artifacts', { type: 'artifact.changed', artifact }])
         }
         for (const jobId of jobs) messages.push(['jobs', { type: 'job.changed', job_id: jobId }])
         return done

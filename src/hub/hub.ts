@@ -3,6 +3,8 @@ import type { Clock } from '../core/clock.ts'
 import { uuidv7 } from '../core/ids.ts'
 import type { HubEnd } from '../protocol/node-messages.ts'
 import { createAnnouncedChanges } from './announced-changes.ts'
+import { type ArtifactDeletion, createArtifactDeletion } from './artifacts/artifact-deletion.ts'
+import { createDeleteQueue } from './artifacts/delete-queue.ts'
 import { createDispatch, type Dispatch } from './dispatch/dispatch.ts'
 import type { PlanSecrets } from './dispatch/dispatch-services.ts'
 import type { HubLog } from './hub-log.ts'
@@ -23,6 +25,7 @@ export interface Hub extends AsyncDisposable {
   readonly store: Store
   readonly live: LiveEvents
   readonly jobs: JobService
+  readonly deletion: ArtifactDeletion
   readonly dispatch: Pick<Dispatch, 'request' | 'cancel'>
   readonly nodes: Pick<NodeSessions, 'isConnected' | 'connected' | 'request'>
   /** A node has connected, and will say hello. */
@@ -58,6 +61,13 @@ export async function createHub({ store, vault, clock, log, random, link, runsPe
   const scheduler = createScheduler({ store, changes, dispatch, clock, log, nodeId: localNodeId })
   // Closed in the opposite order: first no more ticks, then no more messages, then what is under way.
   opened.use(nodes)
+  const chance = () => random(1)[0]! / 256
+  const deletes = opened.use(
+    createDeleteQueue({ hubId, store, changes, nodes, vault, clock, log, random: chance, workerId: newId(), onRoom: () => deleteLoop.wake() }),
+  )
+  const deleteLoop = opened.use(startTickLoop({ tick: deletes.tick, longestMs: longestTickMs, clock, log }))
+  const deletion = createArtifactDeletion({ changes, clock, random: chance, onTask: deleteLoop.wake })
+  opened.use(live.subscribe('nodes', (message) => void (message.type === 'node.changed' && message.connected && deleteLoop.wake())))
   if (link !== undefined) nodes.connect(localNodeId, link)
   const loop = opened.use(
     startTickLoop({
@@ -72,5 +82,5 @@ export async function createHub({ store, vault, clock, log, random, link, runsPe
   )
   const jobs = createJobService({ changes, clock, newId, onSchedule: loop.wake, cancel: dispatch.cancel })
   const kept = opened.move()
-  return { hubId, store, live, jobs, dispatch, nodes, connect: nodes.connect, [Symbol.asyncDispose]: () => kept.disposeAsync() }
+  return { hubId, store, live, jobs, deletion, dispatch, nodes, connect: nodes.connect, [Symbol.asyncDispose]: () => kept.disposeAsync() }
 }

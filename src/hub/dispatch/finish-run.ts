@@ -27,7 +27,7 @@ function columnsOf({ artifact, consistency_changed_total, issues, summary }: Sto
   return { grade: artifact.grade, consistency_changed_total, issues_total: issues.total, summary: { ...summary, artifact, issues } }
 }
 
-async function keepArtifact({ tx, now }: RunWork, run: RunRecord, { artifact }: StoredOutcome): Promise<void> {
+async function keepArtifact({ tx, announce, now }: RunWork, run: RunRecord, { artifact }: StoredOutcome): Promise<void> {
   const offer = await tx.runs.offer(run.id)
   if (offer === null) throw new Error(`the run ${run.id} ended without an offer`)
   const { plan, secret_name } = offer
@@ -46,5 +46,6 @@ async function keepArtifact({ tx, now }: RunWork, run: RunRecord, { artifact }: 
     completed_at: artifact.completed_at,
     ended_at: now,
   })
+  announce.artifact(run.id)
   await tx.jobs.learnTarget(run.job_id, artifact.target_id)
 }

@@ -75,7 +75,9 @@ export interface ArtifactStore {
   change(runId: string, from: ArtifactStatus, change: ArtifactChange): Promise<boolean>
   /** Run ids of a job's artifacts that may still be there, oldest first. */
   liveOf(jobId: string, after: string, limit: number): Promise<string[]>
-  /** How many of a target were found missing since then. */
+  /** The newest one of a job that is present and that nobody doubts. */
+  newestGood(jobId: string): Promise<string | null>
+  /** How many of a target were found missing since then, without a person who had said so before. */
   missingSince(targetId: string, since: number): Promise<number>
   /** How many there are of each status, ignored ones left out, and what those that are present take. */
   counts(): Promise<{
@@ -164,13 +166,30 @@ export function createArtifactStore({ read, write }: Databases): ArtifactStore {
         .execute()
       return rows.map(({ run_id }) => run_id)
     },
+    async newestGood(jobId) {
+      const row = await read
+        .selectFrom('run_artifacts')
+        .select('run_id')
+        .where('job_id', '=', jobId)
+        .where('deleted_at', 'is', null)
+        .where('ignored_at', 'is', null)
+        .where('status', '=', 'present')
+        .where(({ or, eb }) => or([eb('suspicious', 'is', null), eb('judged', '=', 'accepted')]))
+        .orderBy('ended_at', 'desc')
+        .orderBy('run_id', 'desc')
+        .limit(1)
+        .executeTakeFirst()
+      return row?.run_id ?? null
+    },
     async missingSince(targetId, since) {
       const { total } = await read
-        .selectFrom('run_artifacts')
+        .selectFrom('run_artifacts as artifact')
+        .innerJoin('artifact_delete_tasks as task', 'task.run_id', 'artifact.run_id')
         .select(({ fn }) => fn.countAll<number>().as('total'))
-        .where('target_id', '=', targetId)
-        .where('status', '=', 'missing')
-        .where('deleted_at', '>=', since)
+        .where('artifact.target_id', '=', targetId)
+        .where('artifact.status', '=', 'missing')
+        .where('artifact.deleted_at', '>=', since)
+        .where('task.missing_confirmed', '=', 0)
         .executeTakeFirstOrThrow()
       return total
     },

@@ -149,7 +149,10 @@ export function createDeleteTaskStore({ read, write }: Databases): DeleteTaskSto
     async untold(place, now, before, limit) {
       const rows = await dueAt(place, now)
         .select('run_id')
-        .where(({ or, eb }) => or([eb('last_error_kind', 'is', null), eb('last_error_kind', '<>', 'node_offline'), eb('since', '<=', before)]))
+        .where(({ or, and, eb }) => {
+          const isUntold = or([eb('last_error_kind', 'is', null), eb('last_error_kind', '<>', 'node_offline')])
+          return or([and([eb('status', '<>', 'blocked'), isUntold]), eb('since', '<=', before)])
+        })
         .limit(limit)
         .execute()
       return runIds(rows)
