@@ -6,7 +6,7 @@ import { createNameSet, type NameSet } from '../../lib/name-set.ts'
 import { entryLine } from '../formats/entry-line.ts'
 import { ownName } from '../formats/raw-tree-v1/object-name.ts'
 import { requireStored } from '../store-object.ts'
-import type { Target } from '../targets/target.ts'
+import type { Target, TreeMetadata } from '../targets/target.ts'
 import { fileFields, readXattrs } from './entry-metadata.ts'
 import { hasHoles } from './has-holes.ts'
 import { createGivenMemory } from './given-memory.ts'
@@ -93,11 +93,10 @@ export function createTreeObjects(options: {
     item: TreeItem,
     key: string,
     body: Uint8Array | AsyncIterable<Uint8Array>,
-    sizeBytes: number,
-    onChunkDone?: (chunk: Uint8Array) => void,
+    options: { sizeBytes: number; metadata?: TreeMetadata; onChunkDone?: (chunk: Uint8Array) => void },
   ): Promise<void> {
-    const putOptions = { sizeBytes, inPlace: item.supersedes !== true, signal, ...(onChunkDone && { onChunkDone }) }
-    requireStored(target, key, await target.put(key, body, putOptions), sizeBytes)
+    const putOptions = { ...options, inPlace: item.supersedes !== true, signal }
+    requireStored(target, key, await target.put(key, body, putOptions), options.sizeBytes)
   }
 
   /** What an index line says goes for the thing itself too. */
@@ -137,8 +136,9 @@ export function createTreeObjects(options: {
           const key = keyOf(item.path, packed.object)
           begun.push(
             limited(async () => {
-              await put(item, key, contents.subarray(packed.contentAt, packed.contentAt + packed.contentBytes), packed.contentBytes)
-              if (tree !== undefined) await describe(key, parseOpenLine(line))
+              const metadata = tree === undefined ? {} : { metadata: treeMetadataOf(parseOpenLine(line)) }
+              const { contentAt, contentBytes: sizeBytes } = packed
+              await put(item, key, contents.subarray(contentAt, contentAt + sizeBytes), { sizeBytes, ...metadata })
             }),
           )
         } else if (tree !== undefined && item.object !== null) {
@@ -178,7 +178,7 @@ export function createTreeObjects(options: {
           const memory = createGivenMemory()
           const pieces = readPieces(source, file, { takeBuffer: () => Buffer.allocUnsafeSlow(pieceBytes), fillUp: sending === maxSendings })
           try {
-            await put(item, key, inTurns(pieces, memory.given), before.size, memory.done)
+            await put(item, key, inTurns(pieces, memory.given), { sizeBytes: before.size, onChunkDone: memory.done })
           } catch (error) {
             const isShrunk = error instanceof SourceShrankError
             const mayPass = error instanceof BastionError && error.retryable && sending < maxSendings

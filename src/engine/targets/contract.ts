@@ -458,6 +458,9 @@ export const targetContract: readonly TargetContractCase[] = [
     const bytes = someBytes(100_000, 39)
     await target.put(at('new/bytes'), bytes, { inPlace: true })
     await target.put(at('new/stream'), chunksOf(bytes, bytes), { inPlace: true })
+    // What a put that failed has left is replaced.
+    await target.put(at('new/bytes'), someBytes(10, 47), { inPlace: true })
+    await target.put(at('new/bytes'), bytes, { inPlace: true })
     sameBytes(await read(target, at('new/bytes')), bytes)
     same((await target.stat(at('new/stream')))?.sizeBytes, 2 * bytes.length, 'its size')
     const failure = new Error('the source broke')
@@ -578,8 +581,13 @@ export const targetContract: readonly TargetContractCase[] = [
         same(await tree.setMetadata(at(name), metadata), true, name)
       same(await tree.setMetadata(at('absent'), metadata), false, 'absent')
       same(await tree.setMetadata(at('absent/deeper'), metadata), false, 'absent/deeper')
-      const stat = await target.stat(at('directory/object'))
-      check(stat?.modifiedMs === undefined || Math.round(stat.modifiedMs) === 1_000_000_000_000, 'its time is the one that was set')
+      await target.put(at('described'), someBytes(10, 46), { metadata })
+      await target.put(at('described in place'), someBytes(10, 46), { metadata, inPlace: true })
+      for (const name of ['directory/object', 'described', 'described in place']) {
+        const stat = await target.stat(at(name))
+        check(stat?.modifiedMs === undefined || Math.round(stat.modifiedMs) === 1_000_000_000_000, `the time of ${name} is the one that was set`)
+      }
+      for (const name of ['described', 'described in place']) await target.remove(at(name))
       // Nobody may write to the directory now.
       same((await target.removeTree(at('directory'))).objects, 1, 'the objects removed')
       sameKeys(await listed(target, prefix), [])

@@ -145,6 +145,8 @@ export interface PutOptions {
    * in one: then a part of the object may be seen meanwhile, and be left when the put fails. With `ifAbsent` it does not count.
    */
   inPlace?: boolean
+  /** Where there is a `tree`: what `tree.setMetadata` would give the object when it is stored. */
+  metadata?: TreeMetadata
   /** Told by targets that know it: a chunk of the body, or a slice of one, is not needed any more although the put goes on. Its memory may go. */
   onChunkDone?: (chunk: Uint8Array) => void
   signal?: AbortSignal

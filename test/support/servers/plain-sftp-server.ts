@@ -43,6 +43,7 @@ export type SftpRequestName =
   | 'MKDIR'
   | 'SYMLINK'
   | 'SETSTAT'
+  | 'FSETSTAT'
 
 export interface PlainSftpServer extends AsyncDisposable {
   readonly port: number
@@ -171,13 +172,16 @@ function serve(sftp: SFTPWrapper, requests: SftpRequestName[], { ignores, namesO
     ok(id, unlinkSync(from))
   })
   on('SYMLINK', (id, link: string, to: string) => ok(id, linksReversed === true ? symlinkSync(link, to) : symlinkSync(to, link)))
-  on('SETSTAT', (id, file: string, { mode, uid, gid, atime, mtime }: Partial<Stats> & { atime?: number; mtime?: number }) => {
+  function setAttributes(id: number, file: string, { mode, uid, gid, atime, mtime }: NewStats): void {
     if (uid !== undefined && keepsOwners === true) return sftp.status(id, STATUS_CODE.PERMISSION_DENIED)
     if (uid !== undefined && gid !== undefined) chownSync(file, uid, gid)
     if (mode !== undefined) chmodSync(file, mode & 0o7777)
     if (atime !== undefined && mtime !== undefined) utimesSync(file, atime, mtime)
     sftp.status(id, STATUS_CODE.OK)
-  })
+  }
+
+  on('SETSTAT', setAttributes)
+  on('FSETSTAT', (id, handle: Buffer, attributes: NewStats) => setAttributes(id, `/proc/self/fd/${files.get(String(handle))!}`, attributes))
   on('OPENDIR', (id, directory: string) => {
     const handle = newHandle()
     listings.set(String(handle), { directory, names: ['.', '..', ...readdirSync(directory)] })
@@ -195,6 +199,8 @@ function serve(sftp: SFTPWrapper, requests: SftpRequestName[], { ignores, namesO
     sftp.name(id, entries as Parameters<typeof sftp.name>[1])
   })
 }
+
+type NewStats = Partial<Stats> & { atime?: number; mtime?: number }
 
 function attributesOf({ mode, uid, gid, size, atimeMs, mtimeMs }: Stats) {
   return { mode, uid, gid, size, atime: Math.floor(atimeMs / 1000), mtime: Math.floor(mtimeMs / 1000) }

@@ -69,6 +69,7 @@ export function createLocalDirTarget(options: LocalDirOptions): Target {
       const file = await openTemporary(segments, name)
       const sizeBytes = await writeDurably(file, watched.body, putOptions)
       await directorySync.sync(file.directory)
+      if (putOptions.metadata !== undefined) await tree.setMetadata(key, putOptions.metadata)
       return { sizeBytes }
     } catch (error) {
       throw watched.threw(error) ? error : explain(error, 'store', key)

@@ -93,6 +93,7 @@ export function createSftpRequests(request: SendRequest) {
     hardlink: (from: string, to: string) => extension((sftp, answer) => sftp.ext_openssh_hardlink(from, to, answer)),
     /** A link at `path` that leads to `to`; not every server takes the two in this order. */
     symlink: (to: string, path: string) => request((sftp, answer) => sftp.symlink(to, path, answer)),
+    fsetstat: (handle: Buffer, attributes: NewAttributes) => request((sftp, answer) => sftp.fsetstat(handle, attributes, answer)),
     /** A link is followed. */
     setstat: (path: string, attributes: NewAttributes) => request((sftp, answer) => sftp.setstat(path, attributes, answer)),
     /** lsetstat@openssh.com: a link is not followed */

@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import ssh2, { type AnyAuthMethod, type SFTPWrapper } from 'ssh2'
 import { BastionError } from '../../../core/errors.ts'
+import { gatherWrites } from '../../../lib/gather-writes.ts'
 import { connectionError, type ConnectionPhase } from './connection-error.ts'
 import { hostKeyProblem } from './host-key.ts'
 import { describeMethods } from './sftp-login.ts'
@@ -36,6 +37,7 @@ export async function openSftpSession(options: SftpSessionOptions): Promise<Sftp
   const { host, port, methods, hostKey, label, timeoutMs, signal } = options
   // Nagle's algorithm would hold back the end of every request until the one before is acknowledged.
   const socket = connect({ host, port, noDelay: true })
+  gatherWrites(socket)
   const client = new ssh2.Client()
   const opening = Promise.withResolvers<SFTPWrapper>()
   const owed = new Set<{ limitMs: number; reject: (error: BastionError) => void }>()

@@ -12,6 +12,7 @@ import { readFile } from './sftp-read.ts'
 import { removeTreeBelow } from './sftp-remove-tree.ts'
 import type { SftpSession } from './sftp-session.ts'
 import { hasStatus, sftpError, sftpStatus } from './sftp-status.ts'
+import { createSftpMetadata } from './sftp-metadata.ts'
 import { createSftpTree } from './sftp-tree.ts'
 import { explainFailure, storeObject } from './store-object.ts'
 
@@ -25,7 +26,7 @@ export interface SftpOptions extends SftpLogin {
 /**
  * A folder on a server, by SFTP version 3: an object is a file (0600), its key in UTF-8 its path below the root, directories are made as needed (0700).
  * The root may be a symbolic link; below it links are never followed. An object is written under a temporary name beside its own, flushed where the
- * server can, and renamed, by OpenSSH's extensions where the server has them. A tree has real directories and, where the server makes them, links.
+ * server can, and renamed, by OpenSSH's extensions where the server has them; with `inPlace` a new one has its name at once. A tree has real directories and, where the server makes them, links.
  *
  * Nothing is connected before the first request. All share one connection, opened again after it broke. A server whose host key is not pinned is not
  * spoken to.
@@ -37,6 +38,7 @@ export function createSftpTarget(options: SftpOptions): Target {
   const root: SftpRoot = { path: options.path.replace(/\/+$/, ''), label }
   const connection = createSftpConnection({ host, port, hostKey, timeoutMs, label, methods: authenticationMethods(options) })
   const directories = createSftpDirectories(connection, root)
+  const given = createSftpMetadata()
 
   /** Runs `work`; what the server refuses becomes an error of the target that says what was tried. */
   async function attempt<T>(verb: string, key: string, signal: AbortSignal | undefined, work: (session: SftpSession) => Promise<T>): Promise<T> {
@@ -63,7 +65,7 @@ export function createSftpTarget(options: SftpOptions): Target {
     if (isTemporaryName(name)) throw new BastionError('target_rejected', `"${key}": ${label} keeps names like this for objects on their way in.`)
     return await attempt('store', key, putOptions.signal, async () => {
       const directory = await orCanceled(directories.make(segments), putOptions.signal)
-      const sizeBytes = await storeObject(connection, { directory, name, label: named(key) }, body, putOptions).catch((error: unknown) => {
+      const sizeBytes = await storeObject({ connection, given }, { directory, name, label: named(key) }, body, putOptions).catch((error: unknown) => {
         throw hasStatus(error, sftpStatus.noSuchFile) ? vanishedError(root, segments) : error
       })
       await directories.sync(directory)
@@ -176,7 +178,7 @@ export function createSftpTarget(options: SftpOptions): Target {
     remove,
     removeTree,
     removeDirectory,
-    tree: createSftpTree(root, directories, attempt),
+    tree: createSftpTree(root, { directories, given, attempt }),
     close: () => connection.close(),
   }
 }

@@ -1,11 +1,12 @@
 import { hasCode } from '../../../core/errors.ts'
 import { pathText } from '../../../lib/byte-path.ts'
 import { keySegments } from '../target-key.ts'
-import type { TargetTree, TreeMetadata } from '../target.ts'
+import type { TargetTree } from '../target.ts'
 import { isTemporaryName, newTemporaryName } from '../temporary-name.ts'
 import type { SftpDirectories } from './sftp-directories.ts'
+import type { SftpMetadata } from './sftp-metadata.ts'
 import { entryPath, lookAt, pathOf, type SftpRoot } from './sftp-path.ts'
-import type { NewAttributes, SftpAttributes } from './sftp-requests.ts'
+import type { NewAttributes } from './sftp-requests.ts'
 import type { SftpSession } from './sftp-session.ts'
 import { hasStatus, SftpStatusError, sftpStatus } from './sftp-status.ts'
 import { explainFailure } from './store-object.ts'
@@ -15,26 +16,17 @@ export type Attempt = <T>(verb: string, key: string, signal: undefined, work: (s
 
 /** What a server says of what it cannot make, other than that it is full, read-only or gone. */
 const unmakeable = [sftpStatus.failure, sftpStatus.permissionDenied, sftpStatus.badMessage, sftpStatus.unsupported, sftpStatus.fileAlreadyExists]
-/** What it says of metadata it does not keep: the index has it. */
-const unkeepable = [sftpStatus.failure, sftpStatus.permissionDenied, sftpStatus.badMessage, sftpStatus.unsupported]
-
-const ownerBits = 0o6000
-/** Whoever the account is, it has to read the tree again, and to remove it. */
-const readableFile = 0o400
-const openDirectory = 0o700
-const secondNs = 1_000_000_000n
-const maxSeconds = 0xffff_ffffn
-
 /** The server takes the two names of a link as the protocol has them, or the other way round; `null`: it makes none. */
 type LinkOrder = 'standard' | 'reversed' | null
 
 /**
- * The {@link TargetTree} of a folder on a server: directories, symbolic links, hard links where the server has OpenSSH's extension, and of the metadata what SFTP version 3 has
- * (owner where the account may give files away, mode, time in seconds). The account keeps its right to read files, and all rights to directories.
+ * The {@link TargetTree} of a folder on a server: directories, symbolic links, hard links where the server has OpenSSH's extension, and of the metadata what SFTP version 3 has.
  */
-export function createSftpTree(root: SftpRoot, directories: SftpDirectories, attempt: Attempt): TargetTree {
+export function createSftpTree(
+  root: SftpRoot,
+  { directories, given, attempt }: { directories: SftpDirectories; given: SftpMetadata; attempt: Attempt },
+): TargetTree {
   let linkOrder: Promise<LinkOrder> | undefined
-  let mayGiveAway = true
 
   /** False for what the server refuses because of what it is; a full or read-only disk is told. */
   async function orFalse(session: SftpSession, work: () => Promise<boolean>): Promise<boolean> {
@@ -89,33 +81,6 @@ export function createSftpTree(root: SftpRoot, directories: SftpDirectories, att
     return true
   }
 
-  /** @returns whether it was kept */
-  async function keep(request: Promise<void>): Promise<boolean> {
-    try {
-      await request
-      return true
-    } catch (error) {
-      if (hasStatus(error, ...unkeepable)) return false
-      throw error
-    }
-  }
-
-  /** The owner first: changing it takes away the bits that lend its rights. A link is never followed: only what was seen to be none is described by its path. */
-  async function describe(session: SftpSession, path: string, kind: SftpAttributes['kind'], metadata: TreeMetadata): Promise<void> {
-    const set = (attributes: NewAttributes) => keep(kind === 'link' ? session.lsetstat(path, attributes) : session.setstat(path, attributes))
-    const isOwned = mayGiveAway && (await set({ uid: metadata.uid, gid: metadata.gid }))
-    // Not every server that lets an account do it has a way to say it of a link.
-    if (kind !== 'link') mayGiveAway = isOwned
-    const rest: NewAttributes = {}
-    if (kind !== 'link') {
-      const mode = metadata.mode & (isOwned ? 0o7777 : 0o7777 & ~ownerBits)
-      rest.mode = mode | (kind === 'directory' ? openDirectory : readableFile)
-    }
-    const seconds = metadata.mtimeNs / secondNs
-    if (metadata.mtimeNs >= 0n && seconds <= maxSeconds) rest.mtime = rest.atime = Number(seconds)
-    await set(rest)
-  }
-
   return {
     async makeDirectory(key) {
       const segments = keySegments(key)
@@ -148,7 +113,10 @@ export function createSftpTree(root: SftpRoot, directories: SftpDirectories, att
         try {
           const found = await lookAt(session, root, segments)
           if (found === undefined) return false
-          await describe(session, pathOf(root, segments), found.kind, metadata)
+          const path = pathOf(root, segments)
+          // A link is never followed: only what was seen to be none is described by its path.
+          const set = (attributes: NewAttributes) => (found.kind === 'link' ? session.lsetstat(path, attributes) : session.setstat(path, attributes))
+          await given.give(set, found.kind, metadata)
           return true
         } catch (error) {
           if (hasStatus(error, sftpStatus.noSuchFile) || hasCode(error, 'target_rejected')) return false

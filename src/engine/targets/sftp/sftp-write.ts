@@ -68,7 +68,16 @@ export async function writeBody(
   }
 
   try {
-    for await (const chunk of untilCanceled(body instanceof Uint8Array ? once(body) : body, signal)) {
+    if (body instanceof Uint8Array) {
+      if (sizeBytes !== undefined && body.length !== sizeBytes) throw sizeError(object, sizeBytes, String(body.length))
+      for (let at = 0; at < body.length; at += pieceBytes) {
+        const slice = body.subarray(at, at + pieceBytes)
+        await send(Buffer.from(slice.buffer, slice.byteOffset, slice.byteLength), slice)
+      }
+      await orCanceled(Promise.all(underWay), signal)
+      return body.length
+    }
+    for await (const chunk of untilCanceled(body, signal)) {
       receivedBytes += chunk.length
       if (sizeBytes !== undefined && receivedBytes > sizeBytes) throw sizeError(object, sizeBytes, `more than ${sizeBytes}`)
       await take(chunk)
@@ -80,10 +89,6 @@ export async function writeBody(
   } finally {
     isOver = true
   }
-}
-
-async function* once(chunk: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield chunk
 }
 
 function sizeError(object: string, expectedBytes: number, got: string): BastionError {
