@@ -93,10 +93,10 @@ export function createTreeObjects(options: {
     item: TreeItem,
     key: string,
     body: Uint8Array | AsyncIterable<Uint8Array>,
-    options: { sizeBytes: number; metadata?: TreeMetadata; onChunkDone?: (chunk: Uint8Array) => void },
+    how: { sizeBytes: number; metadata?: TreeMetadata; onChunkDone?: (chunk: Uint8Array) => void },
   ): Promise<void> {
-    const putOptions = { ...options, inPlace: item.supersedes !== true, signal }
-    requireStored(target, key, await target.put(key, body, putOptions), options.sizeBytes)
+    const putOptions = { ...how, inPlace: item.supersedes !== true, signal }
+    requireStored(target, key, await target.put(key, body, putOptions), how.sizeBytes)
   }
 
   /** What an index line says goes for the thing itself too. */
