@@ -1,13 +1,9 @@
 import { z } from 'zod'
 import { formatSchema } from './artifact.ts'
-import { filesystemSourceSchema } from './filesystem-source.ts'
-
 import { defaultPartSizeBytes, encryptedTreeMessage, mebibyte } from './pipeline-spec.ts'
 import { jobRetentionSchema } from './retention.ts'
 import { cronSchema, timeZoneSchema } from './schedule.ts'
-
-/** What a run reads. SQLite and Vaultwarden join here. */
-export const sourceSchema = z.discriminatedUnion('type', [filesystemSourceSchema])
+import { sourceSchema } from './source.ts'
 
 const nameSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'a name is 1 to 64 of letters, digits, ".", "_" and "-"')
 export const keyNameSchema = nameSchema

@@ -27,6 +27,8 @@ export const captureSampleSchema = z.object({
   /** of the copy */
   size_bytes: count.optional(),
   refused: z.enum(captureRefusals).optional(),
+  /** what SQLite found that read all of the copy, where that was asked for: a damaged one fails the run */
+  foreign_key_violations: count.optional(),
 })
 
 /** What became of the SQLite databases of a source. */
@@ -61,7 +63,7 @@ export function emptyCaptureReport(): CaptureReport {
 /** Counts one database; the sample keeps the first 50, and those refused before those captured. */
 export function addCapture(
   report: CaptureReport,
-  one: { path: string; how: CaptureHow; size_bytes: number } | { path: string; refused: CaptureRefusal },
+  one: { path: string; how: CaptureHow; size_bytes: number; foreign_key_violations?: number } | { path: string; refused: CaptureRefusal },
 ): void {
   if ('how' in one) {
     report.captured_total += 1

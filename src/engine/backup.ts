@@ -12,6 +12,7 @@ import type { Grade } from '../core/grade.ts'
 import type { Manifest } from '../core/manifest.ts'
 import type { PipelineSpec } from '../core/pipeline-spec.ts'
 import type { Progress, RunEvent, RunEventKind } from '../core/run-event.ts'
+import { readingOf, type Source } from '../core/source.ts'
 import type { SnapshotSummary } from '../core/source-snapshot.ts'
 import type { CaptureReport } from '../core/sqlite-capture.ts'
 import { requirePartSize } from './pipeline/parts-writer.ts'
@@ -40,7 +41,7 @@ export interface BackupPlan {
   jobName: string
   runId: string
   retryOf?: string
-  source: FilesystemSource
+  source: Source
   pipeline: PipelineSpec
   /** the target this job is known to write to; absent on first use */
   expectedTargetId?: string
@@ -70,7 +71,7 @@ export interface BackupOutcome {
   completedAt: number
   issues: PackReport['issues']
   source: SourceSummary
-  summary: { grade: Grade; data_path: DataPath } & Partial<Record<FilesystemSource['type'], SourceSummary>>
+  summary: { grade: Grade; data_path: DataPath } & Partial<Record<Source['type'], SourceSummary>>
 }
 
 /** How the source was read: stands in the summary of the run under the source's type. */
@@ -98,9 +99,10 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
   if (signal.aborted) throw canceled(signal)
   if (pipeline.format === 'archive_v1') requirePartSize(target, pipeline.part_size_bytes)
   emit('started', `backup to ${target.label}`, { job_id: jobId, run_id: runId })
-  const dataPath = planDataPath(plan.source, pipeline, placeFacts(target))
+  const reading = readingOf(plan.source)
+  const dataPath = planDataPath(reading.tree, pipeline, placeFacts(target))
   emit('planning', dataPath.path, { ...dataPath })
-  const spec: FilesystemSource = { ...plan.source, hardlink_policy: dataPath.hardlink_policy }
+  const spec: FilesystemSource = { ...reading.tree, hardlink_policy: dataPath.hardlink_policy }
   const ownDirectories = [...context.ownDirectories, ...(target.features.localRoot === undefined ? [] : [target.features.localRoot])]
   const identity = await establishIdentity(target, {
     ...(plan.expectedTargetId === undefined ? {} : { expectedTargetId: plan.expectedTargetId }),
@@ -114,7 +116,12 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
   await using source = prepareFilesystemSource(spec, { ownDirectories: [...ownDirectories.map(toBytePath), ...frozen.holders], view, sameDevices })
   if (spec.snapshot_mode === 'required') requireFrozen(source, view, signal)
   const progress = createProgressMeter({ clock, onProgress: context.onProgress })
-  await using captured = captureSource(spec, { directory: join(runDirectory, capturesName), progress, signal, emit })
+  await using captured = captureSource({ ...reading, tree: spec }, { directory: join(runDirectory, capturesName), progress, signal, emit })
+  await captured
+    .begin(() => source.entries())
+    .catch((error: unknown) => {
+      throw signal.aborted ? canceled(signal) : ownDiskError(error, runDirectory)
+    })
   if (spec.pre_scan) {
     emit('scan', 'counting what there is to do')
     await progress.count(source.entries(), signal)
@@ -143,10 +150,10 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
       progress,
       header: (): IndexHeader => ({
         v: 1,
-        source: spec,
+        source: plan.source,
         coverage: source.coverage(),
         snapshot,
-        job: { name: plan.jobName, spec: { source: spec, pipeline } },
+        job: { name: plan.jobName, spec: { source: plan.source, pipeline } },
       }),
       accept: (report: PackReport) => judge(report, spec, emit),
     }
@@ -184,7 +191,7 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
         ...(stored.tarBytes === null ? {} : { payload_tar_bytes: stored.tarBytes }),
       },
       snapshot: encrypted ? withoutReason(snapshot) : snapshot,
-      ...(encrypted ? {} : { source: { type: spec.type, paths: spec.paths }, coverage }),
+      ...(encrypted ? {} : { source: { type: plan.source.type, paths: spec.paths }, coverage }),
       consistency: { grade: report.grade(), changed_total, replaced_total, deleted_total, read_error_total, retried_total },
     }
     const manifestStored = await storeJson(target, `${prefix}/${objectNames.manifest}`, manifest, signal)
@@ -225,7 +232,7 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
       completedAt: complete.completed_at,
       issues: report.issues,
       source: sourceSummary,
-      summary: { [spec.type]: sourceSummary, grade, data_path: dataPath },
+      summary: { [plan.source.type]: sourceSummary, grade, data_path: dataPath },
     }
   } catch (error) {
     await removePartialRun(target, prefix, emit)

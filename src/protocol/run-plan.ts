@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { jobIdSchema, runIdSchema } from '../core/ids.ts'
-import { sourceSchema } from '../core/job.ts'
 import { pipelineSpecSchema } from '../core/pipeline-spec.ts'
+import { sourceSchema } from '../core/source.ts'
 
 /**
  * Everything a node needs to carry out a run, but credentials: those travel beside it and are never written down. `target` is the config of the driver

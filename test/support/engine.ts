@@ -9,6 +9,7 @@ import { uuidv7 } from '../../src/core/ids.ts'
 import { type Manifest, manifestSchema } from '../../src/core/manifest.ts'
 import { type PipelineSpec, pipelineSpecSchema } from '../../src/core/pipeline-spec.ts'
 import type { Progress, RunEvent } from '../../src/core/run-event.ts'
+import type { Source } from '../../src/core/source.ts'
 import { backup, type BackupOutcome } from '../../src/engine/backup.ts'
 import { encodeSparseMap } from '../../src/engine/formats/archive-v1/tar-header.ts'
 import { writeArchive } from '../../src/engine/pipeline/write-archive.ts'
@@ -37,6 +38,8 @@ export interface BackupOptions {
   target: Target
   /** absolute paths */
   sources: readonly string[]
+  /** in place of a `filesystem` source */
+  sourceSpec?: Source
   spec?: Partial<FilesystemSource>
   pipeline?: Partial<PipelineSpec>
   ownDirectories?: readonly string[]
@@ -69,13 +72,15 @@ export async function runBackup(options: BackupOptions): Promise<BackupRun> {
       jobId: ref.jobId,
       jobName: 'a test',
       runId: ref.runId,
-      source: filesystemSourceSchema.parse({
-        type: 'filesystem',
-        paths: options.sources,
-        snapshot_mode: 'off',
-        pre_scan: false,
-        ...options.spec,
-      }),
+      source:
+        options.sourceSpec ??
+        filesystemSourceSchema.parse({
+          type: 'filesystem',
+          paths: options.sources,
+          snapshot_mode: 'off',
+          pre_scan: false,
+          ...options.spec,
+        }),
       pipeline: pipelineSpecSchema.parse({ ...smallPipeline, ...options.pipeline }),
     },
     {

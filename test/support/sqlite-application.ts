@@ -8,6 +8,8 @@ import type { SqliteOrder } from './sqlite-user.ts'
 export interface SqliteApplication extends AsyncDisposable {
   /** Opens a database and makes the table `rows` in it. @param journalMode of https://sqlite.org/pragma.html */
   open(file: string, journalMode: 'wal' | 'delete' | 'persist' | 'truncate'): Promise<OpenDatabase>
+  /** Reads a file, and closes it again. */
+  readFile(file: string): Promise<void>
   /** Ends it without a chance to tidy up. */
   crash(): Promise<void>
 }
@@ -73,6 +75,7 @@ export async function startSqliteApplication(user?: User): Promise<SqliteApplica
         close: async () => void (await ask({ close: name })),
       }
     },
+    readFile: async (file) => void (await ask({ readFile: file })),
     crash: () => end('SIGKILL'),
     [Symbol.asyncDispose]: () => end('SIGKILL'),
   }

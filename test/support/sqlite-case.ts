@@ -5,6 +5,8 @@ import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Format } from '../../src/core/artifact.ts'
 import type { FilesystemSource } from '../../src/core/filesystem-source.ts'
+import type { Source } from '../../src/core/source.ts'
+import type { SnapshotServices } from '../../src/engine/snapshots/snapshot-services.ts'
 import { createMemoryTarget } from '../../src/engine/targets/memory/memory-target.ts'
 import { isRoot, normalUser } from './as-user.ts'
 import { type BackupRun, restoreRun, runBackup } from './engine.ts'
@@ -34,13 +36,16 @@ export function everythingOf(folder: string): Record<string, unknown> {
 /** Backs a folder up, and restores it. */
 export async function backUpAndRestore(
   folder: string,
-  options: { format?: Format; spec?: Partial<FilesystemSource> } = {},
+  options: { format?: Format; spec?: Partial<FilesystemSource>; source?: Source; snapshots?: SnapshotServices; dataDirectory?: string } = {},
 ): Promise<AsyncDisposable & { run: BackupRun; restored: string }> {
   const run = await runBackup({
     target: createMemoryTarget(),
     sources: [folder],
     pipeline: { format: options.format ?? 'archive_v1' },
     spec: { error_policy: 'skip_ok', ...options.spec },
+    ...(options.source === undefined ? {} : { sourceSpec: options.source }),
+    ...(options.snapshots === undefined ? {} : { snapshots: options.snapshots }),
+    ...(options.dataDirectory === undefined ? {} : { dataDirectory: options.dataDirectory }),
   })
   const to = await temporaryFolder()
   await restoreRun(run, to.path)

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 
 /**
@@ -10,6 +11,7 @@ export type SqliteOrder =
   | { close: string }
   | { insertEveryMs: number; name: string }
   | { rest: string }
+  | { readFile: string }
 
 const open = new Map<string, DatabaseSync>()
 const writing = new Map<string, NodeJS.Timeout>()
@@ -37,6 +39,10 @@ function obey(order: SqliteOrder): unknown {
   }
   if ('rest' in order) {
     rest(order.rest)
+    return undefined
+  }
+  if ('readFile' in order) {
+    readFileSync(order.readFile)
     return undefined
   }
   const db = open.get(order.name)!

@@ -7,10 +7,10 @@ import type { Command } from 'commander'
 import type { z } from 'zod'
 import { type DataPath, planDataPath } from '../../core/data-path.ts'
 import { BastionError } from '../../core/errors.ts'
-import { filesystemSourceSchema } from '../../core/filesystem-source.ts'
 import { jobIdSchema, uuidv7 } from '../../core/ids.ts'
 import { mebibyte, pipelineSpecSchema } from '../../core/pipeline-spec.ts'
 import type { RunEvent } from '../../core/run-event.ts'
+import { readingOf, sourceSchema } from '../../core/source.ts'
 import { backup, type BackupOutcome, placeFacts } from '../../engine/backup.ts'
 import { artifactName } from '../../engine/list.ts'
 import { runSnapshotsName } from '../../engine/snapshots/holder-directory.ts'
@@ -24,27 +24,17 @@ import { type ExitCode, exitCodes } from '../exit-code.ts'
 import { openKnownTargets } from '../known-targets.ts'
 import { createProgressLine, formatBytes, formatDuration } from '../progress-line.ts'
 import { snapshotServices } from '../snapshot-services.ts'
+import { type SourceOptions, sourceOf } from '../source-options.ts'
 import { systemClock } from '../system-clock.ts'
 import { producer } from '../version.ts'
 import { collect, type RunCommand } from './command.ts'
 
-interface BackupOptions {
+interface BackupOptions extends SourceOptions {
   to: string
   encryptTo: string[]
-  include: string[]
-  exclude: string[]
   format: string
   level: string
   partSize: string
-  symlinks: string
-  hardlinks?: string
-  errorPolicy: string
-  consistency: string
-  consistencyThreshold: string
-  oneFileSystem?: true
-  sqliteCapture: string
-  snapshot: string
-  snapshotProvider?: string
   snapshotRoot: string[]
   limit?: string
   explain?: true
@@ -59,7 +49,7 @@ export function addBackupCommand(program: Command, run: RunCommand): void {
   program
     .command('backup')
     .description('back up files and directories as one artifact')
-    .argument('<source...>', 'files and directories')
+    .argument('<source...>', 'files and directories, or what --source-type says')
     .requiredOption('--to <target>', 'where to: a path, or a URL such as file:///backups')
     .option('--encrypt-to <recipient>', 'age recipient (age1…) that can open the backup; repeatable', collect, [])
     .option('--exclude <pattern>', 'leave out what matches, as in .gitignore; repeatable', collect, [])
@@ -75,6 +65,9 @@ export function addBackupCommand(program: Command, run: RunCommand): void {
     .option('--consistency-threshold <n>', 'with "fail": how many may change', '0')
     .option('--one-file-system', 'do not go into other mounts')
     .option('--sqlite-capture <mode>', 'SQLite databases: auto (as their application would read them) or off (as any file)', 'auto')
+    .option('--source-type <type>', 'filesystem, sqlite (one database) or vaultwarden (the data directory of a server)', 'filesystem')
+    .option('--no-integrity-check', 'sqlite, vaultwarden: do not have SQLite read all of the copy of the database')
+    .option('--icon-cache', 'vaultwarden: take the icons of websites too')
     .option('--snapshot <mode>', 'source snapshot: auto, off or required', 'auto')
     .option('--explain', 'say how the data would travel, and why, and do nothing')
     .option('--snapshot-provider <provider>', 'by this provider only (bastion doctor lists them)')
@@ -84,28 +77,13 @@ export function addBackupCommand(program: Command, run: RunCommand): void {
     .option('--new-target', 'accept that another target, or an empty one, is at a place used before')
     .option('--data-dir <dir>', 'where Bastion keeps its own data')
     .option('--json', 'events and the result as JSON lines')
-    .action((sources: string[], options: BackupOptions) => run((context) => backupCommand(sources, options, context)))
+    .action((sources: string[], options: BackupOptions, command: Command) => run((context) => backupCommand(sources, options, command, context)))
 }
 
-async function backupCommand(sources: string[], options: BackupOptions, context: CliContext): Promise<ExitCode> {
+async function backupCommand(sources: string[], options: BackupOptions, command: Command, context: CliContext): Promise<ExitCode> {
   const paths = sources.map((source) => resolve(context.cwd, source))
-  const source = checked(filesystemSourceSchema, {
-    type: 'filesystem',
-    paths,
-    include: options.include,
-    exclude: options.exclude,
-    symlink_policy: options.symlinks,
-    ...(options.hardlinks === undefined ? {} : { hardlink_policy: options.hardlinks }),
-    error_policy: options.errorPolicy,
-    one_file_system: options.oneFileSystem ?? false,
-    // Counting first is for people who watch.
-    pre_scan: context.terminalColumns() !== null && options.json !== true,
-    snapshot_mode: options.snapshot,
-    ...(options.snapshotProvider === undefined ? {} : { snapshot_provider: options.snapshotProvider }),
-    consistency_policy: options.consistency,
-    consistency_fail_threshold: Number(options.consistencyThreshold),
-    sqlite_capture: options.sqliteCapture,
-  })
+  // Counting first is for people who watch.
+  const source = checked(sourceSchema, sourceOf(paths, options, command, context.terminalColumns() !== null && options.json !== true))
   const pipeline = checked(pipelineSpecSchema, {
     format: options.format,
     level: Number(options.level),
@@ -121,7 +99,7 @@ async function backupCommand(sources: string[], options: BackupOptions, context:
   const snapshots = snapshotServices(context, { dataDir, roots: options.snapshotRoot })
   await using target = await targetArgument(options.to, context, pipeline.bandwidth_limit)
   if (target.features.localRoot === undefined) useThriftyMalloc()
-  if (options.explain === true) return await explain(planDataPath(source, pipeline, placeFacts(target)), options, context)
+  if (options.explain === true) return await explain(planDataPath(readingOf(source).tree, pipeline, placeFacts(target)), options, context)
   const expected = options.newTarget === true ? undefined : known.idOf(target.label)
   const startedMs = systemClock.now()
 

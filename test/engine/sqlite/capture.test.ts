@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, copyFileSync, existsSync, linkSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, linkSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Format } from '../../../src/core/artifact.ts'
@@ -246,14 +246,3 @@ function superJournal(name: string): Buffer {
   Buffer.from('d9d505f920a163d7', 'hex').copy(record, 12 + bytes.length)
   return record
 }
-
-describe('why databases are not simply copied, or opened where they are', () => {
-  test('a copy of the file alone loses what is in the log, without a word', async () => {
-    await using folder = await applicationFolder()
-    await using application = await startSqliteApplication()
-    const file = path.join(folder.path, 'app.db')
-    await (await application.open(file, 'wal')).insert(50)
-    copyFileSync(file, path.join(folder.path, 'copy.db'))
-    expect(() => lookInto(path.join(folder.path, 'copy.db'))).toThrow('no such table')
-  })
-})

@@ -3,18 +3,15 @@ import { type BytePath, pathText } from '../../../lib/byte-path.ts'
 import { isGone } from '../../pipeline/read-file.ts'
 import type { ComingItem, SourceEntry, SourceItem } from '../source.ts'
 import { journalSuffixes, mayBeDatabase, readSqliteHeader } from './sqlite-header.ts'
-import type { DatabaseCheck } from './capture-messages.ts'
 import type { SqliteCapturer } from './sqlite-capturer.ts'
 
-/** Which databases are captured, and who hears of it. */
-export interface CapturePolicy {
-  /** `when_live`: where nothing else keeps it from changing, and a refusal is only counted · `always`: its backup is worth nothing otherwise · `no` */
-  wanted(entry: SourceEntry): 'when_live' | 'always' | 'no'
-  /** whether SQLite is to read all of a copy */
-  check: boolean
-  onChecked(entry: SourceEntry, check: DatabaseCheck): void
-  /** @throws what ends the run, for those that are wanted always */
-  onRefused(entry: SourceEntry, refused: CaptureRefusal, message: string): void
+export interface CaptureOptions {
+  /** Those that are captured already, by their paths; each is taken out when it is met. */
+  captured: Map<BytePath, SourceEntry>
+  /** whether others are looked for, among what is read live */
+  findsOthers: boolean
+  report: CaptureReport
+  onRefused(refused: CaptureRefusal): void
 }
 
 /** A database that was met, while names follow that begin with its own: its journals are among them. */
@@ -30,12 +27,8 @@ const entriesAhead = 1000
  * The entries of a source, in their order, with each database in the place of its file and without the journals whose content is in it. A database that is not captured
  * stays as it is, with its journals. Captures are begun ahead of their turn, so that one is copied while another is packed.
  */
-export function* capturedEntries(
-  items: Iterable<SourceItem>,
-  capturer: SqliteCapturer,
-  policy: CapturePolicy,
-  report: CaptureReport,
-): Generator<ComingItem> {
+export function* capturedEntries(items: Iterable<SourceItem>, capturer: SqliteCapturer, options: CaptureOptions): Generator<ComingItem> {
+  const { report } = options
   const source = items[Symbol.iterator]()
   const ahead: { item: ComingItem; isReady: boolean }[] = []
   let met: Met[] = []
@@ -71,12 +64,17 @@ export function* capturedEntries(
     met = met.filter((one) => path.startsWith(one.path))
     const database = met.find((one) => journalSuffixes.some((suffix) => path === `${one.path}${suffix}`))
     if (database !== undefined && isJournal(item)) return leaveOut(kept(item), database.captured)
+    const first = options.captured.get(path)
+    if (first !== undefined) {
+      options.captured.delete(path)
+      met.push({ path, captured: Promise.resolve(true) })
+      return { entry: first }
+    }
     if ('problem' in item || item.entry.kind !== 'file' || !mayBeDatabase(item.entry.sizeBytes)) return item
     const { entry } = item
-    const wanted = policy.wanted(entry)
-    if (wanted === 'no' || readSqliteHeader(entry.physical, entry.followed) === null) return item
+    if (!options.findsOthers || entry.frozen !== false || readSqliteHeader(entry.physical, entry.followed) === null) return item
     if (entry.linkCount > 1) {
-      refuse(entry, 'several_names', 'each of its names has journals of its own')
+      refuse(entry, 'several_names')
       return item
     }
     const capturing = capture((kept(item) as { entry: SourceEntry }).entry)
@@ -88,19 +86,18 @@ export function* capturedEntries(
   }
 
   async function capture(entry: SourceEntry): Promise<{ entry: SourceEntry; isCaptured: boolean }> {
-    const done = await capturer.capture(entry, policy)
+    const done = await capturer.capture(entry, { check: false })
     if ('refused' in done) {
-      refuse(entry, done.refused, done.message)
+      refuse(entry, done.refused)
       return { entry, isCaptured: false }
     }
-    if (done.check !== null) policy.onChecked(entry, done.check)
     addCapture(report, { path: pathText(entry.path).text, how: done.how, size_bytes: done.entry.sizeBytes })
     return { entry: done.entry, isCaptured: true }
   }
 
-  function refuse(entry: SourceEntry, refused: CaptureRefusal, message: string): void {
+  function refuse(entry: SourceEntry, refused: CaptureRefusal): void {
     addCapture(report, { path: pathText(entry.path).text, refused })
-    policy.onRefused(entry, refused, message)
+    options.onRefused(refused)
   }
 
   /** One that went since it was listed is left out too: that is what an application does with it when it closes. */

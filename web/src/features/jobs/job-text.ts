@@ -1,8 +1,9 @@
+import { readingOf } from '../../../../src/core/source.ts'
 import type { Job } from '../../../../src/protocol/job-spec.ts'
 
 /** What a job reads, as one line. */
 export function sourceText({ source }: Pick<Job, 'source'>): string {
-  return source.paths.join(', ')
+  return readingOf(source).tree.paths.join(', ')
 }
 
 /** Where a job stores, as one line: as the command line names targets, without credentials. */
