@@ -4,6 +4,7 @@ import { uuidv7 } from '../core/ids.ts'
 import type { HubEnd } from '../protocol/node-messages.ts'
 import { createAnnouncedChanges } from './announced-changes.ts'
 import { type ArtifactDeletion, createArtifactDeletion } from './artifacts/artifact-deletion.ts'
+import { type ArtifactPins, createArtifactPins } from './artifacts/artifact-pins.ts'
 import { createDeleteQueue } from './artifacts/delete-queue.ts'
 import { createDispatch, type Dispatch } from './dispatch/dispatch.ts'
 import type { PlanSecrets } from './dispatch/dispatch-services.ts'
@@ -26,6 +27,7 @@ export interface Hub extends AsyncDisposable {
   readonly live: LiveEvents
   readonly jobs: JobService
   readonly deletion: ArtifactDeletion
+  readonly pins: ArtifactPins
   readonly dispatch: Pick<Dispatch, 'request' | 'cancel'>
   readonly nodes: Pick<NodeSessions, 'isConnected' | 'connected' | 'request'>
   /** A node has connected, and will say hello. */
@@ -82,5 +84,16 @@ export async function createHub({ store, vault, clock, log, random, link, runsPe
   )
   const jobs = createJobService({ changes, clock, newId, onSchedule: loop.wake, cancel: dispatch.cancel })
   const kept = opened.move()
-  return { hubId, store, live, jobs, deletion, dispatch, nodes, connect: nodes.connect, [Symbol.asyncDispose]: () => kept.disposeAsync() }
+  return {
+    hubId,
+    store,
+    live,
+    jobs,
+    deletion,
+    pins: createArtifactPins({ changes, clock }),
+    dispatch,
+    nodes,
+    connect: nodes.connect,
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  }
 }

@@ -29,7 +29,9 @@ export function createOpenApiChecker(document: OpenApi, fetchWith: CheckedFetch 
   const succeeded = new Set<string>()
 
   function operationOf(method: string, path: string): [template: string, operation: Operation] {
-    const matches = Object.entries(document.paths).filter(([template]) => new RegExp(`^${template.replace(/\{\w+\}/g, '[^/]+')}$`).test(path))
+    const matches = Object.entries(document.paths).filter(
+      ([template, operations]) => method.toLowerCase() in operations && new RegExp(`^${template.replace(/\{\w+\}/g, '[^/]+')}$`).test(path),
+    )
     // A path that is named goes before one with a parameter.
     const [template, operations] = matches.find(([name]) => name === path) ?? matches[0] ?? []
     const operation = operations?.[method.toLowerCase()]

@@ -1,6 +1,7 @@
 import type { HttpServices } from './http-services.ts'
 import type { ApiHandlers } from './register-api.ts'
 import { authHandlers, setupHandlers } from './routes/account-handlers.ts'
+import { artifactHandlers } from './routes/artifact-handlers.ts'
 import { jobHandlers, scheduleHandlers } from './routes/job-handlers.ts'
 import { nodeHandlers } from './routes/node-handlers.ts'
 import { runHandlers } from './routes/run-handlers.ts'
@@ -14,6 +15,7 @@ export function apiHandlers(services: HttpServices, setupToken: string | null): 
     auth: authHandlers(services),
     jobs: jobHandlers(services),
     runs: runHandlers(services),
+    artifacts: artifactHandlers(services),
     schedule: scheduleHandlers(services),
     nodes: nodeHandlers(services),
     secrets: secretHandlers(services),

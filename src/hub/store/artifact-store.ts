@@ -75,6 +75,8 @@ export interface ArtifactStore {
   change(runId: string, from: ArtifactStatus, change: ArtifactChange): Promise<boolean>
   /** Run ids of a job's artifacts that may still be there, oldest first. */
   liveOf(jobId: string, after: string, limit: number): Promise<string[]>
+  /** Which of `runIds` are artifacts of the job. */
+  amongOf(jobId: string, runIds: readonly string[]): Promise<string[]>
   /** The newest one of a job that is present and that nobody doubts. */
   newestGood(jobId: string): Promise<string | null>
   /** How many of a target were found missing since then, without a person who had said so before. */
@@ -164,6 +166,10 @@ export function createArtifactStore({ read, write }: Databases): ArtifactStore {
         .orderBy('run_id')
         .limit(limit)
         .execute()
+      return rows.map(({ run_id }) => run_id)
+    },
+    async amongOf(jobId, runIds) {
+      const rows = await read.selectFrom('run_artifacts').select('run_id').where('run_id', 'in', runIds).where('job_id', '=', jobId).execute()
       return rows.map(({ run_id }) => run_id)
     },
     async newestGood(jobId) {

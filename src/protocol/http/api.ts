@@ -1,5 +1,6 @@
 import { authRoutes, setupRoutes } from './account-routes.ts'
 import { ageKeyRoutes } from './age-key-routes.ts'
+import { artifactRoutes } from './artifact-routes.ts'
 import { jobRoutes } from './job-routes.ts'
 import { nodeRoutes } from './node-routes.ts'
 import { overviewRoutes } from './overview-routes.ts'
@@ -16,6 +17,7 @@ export const api = {
   auth: authRoutes,
   jobs: jobRoutes,
   runs: runRoutes,
+  artifacts: artifactRoutes,
   schedule: scheduleRoutes,
   nodes: nodeRoutes,
   secrets: secretRoutes,

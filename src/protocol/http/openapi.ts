@@ -1,6 +1,9 @@
 import { z } from 'zod'
+import { keptDeleteEventSchema } from '../../core/delete-event.ts'
+import { deleteTaskSchema } from '../../core/delete-task.ts'
 import { keptRunEventSchema } from '../../core/run-event.ts'
 import { runDetailSchema, runSchema } from '../../core/run.ts'
+import { listedArtifactSchema } from '../artifact-listing.ts'
 import { jobSchema } from '../job-spec.ts'
 import { allRoutes, api } from './api.ts'
 import { attachmentType, csrfHeaderName, sessionCookieName } from './names.ts'
@@ -17,6 +20,9 @@ const wellKnown: readonly NamedSchema[] = [
   ['Run', runSchema],
   ['RunDetail', runDetailSchema],
   ['RunEvent', keptRunEventSchema],
+  ['Artifact', listedArtifactSchema],
+  ['DeleteTask', deleteTaskSchema],
+  ['DeleteEvent', keptDeleteEventSchema],
 ]
 
 /**

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { buffer } from 'node:stream/consumers'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -116,6 +116,57 @@ test('every route answers as the document says that the Hub serves, from an empt
   const content = await client.runs.download({ params: { id }, query: { path: `${prefix}/to ada.txt` } })
   expect((await buffer(content)).toString()).toBe('dear Ada')
   await fails(client.runs.download({ params: { id }, query: { path: 'absent' } }), 'entry_not_found')
+
+  const { run_id: newest } = await client.jobs.run({ params })
+  await ended(client, newest)
+  const stored = await client.artifacts.ofJob({ params, query: { order: 'asc' } })
+  expect(stored.items).toMatchObject([
+    { run_id: id, job_name: 'letters', status: 'present', encrypted: true, target, files: 1, pinned_at: null },
+    { run_id: newest, status: 'present' },
+  ])
+  const artifact = { ...params, run_id: id }
+  expect(await client.artifacts.get({ params: artifact })).toEqual(stored.items[0])
+  expect((await client.artifacts.list({ query: { sort: 'stored_bytes', target_type: 'local_dir', limit: 1 } })).next_cursor).not.toBeNull()
+  await fails(client.artifacts.get({ params: { ...artifact, id: 'nobody' } }), 'artifact_not_found')
+  expect((await client.artifacts.pin({ params: artifact })).pinned_at).not.toBeNull()
+  await fails(client.artifacts.delete({ params: artifact }), 'snapshot_pinned')
+  expect((await client.artifacts.unpin({ params: artifact })).pinned_at).toBeNull()
+  await fails(client.artifacts.deleteTask({ params: artifact }), 'not_found')
+  await fails(client.artifacts.delete({ params: { ...artifact, run_id: newest } }), 'conflict')
+  expect(await client.artifacts.delete({ params: artifact })).toMatchObject({ requested_by: 'person', force: false })
+  while ((await client.artifacts.get({ params: artifact })).status !== 'deleted') await wait(20)
+  expect((await client.artifacts.deleteEvents({ params: artifact })).items.map(({ kind }) => kind)).toEqual(['requested', 'started', 'deleted'])
+  expect(await client.artifacts.deleteTask({ params: artifact })).toMatchObject({ status: 'done' })
+  const many = await client.artifacts.deleteMany({ params, body: { run_ids: [id, newest, job.id] } })
+  expect(many.items.map(({ result }) => result)).toEqual(['already', 'newest_good', 'not_found'])
+  for (const name of ['retryNow', 'ignore', 'unignore'] as const) await fails(client.artifacts[name]({ params: artifact }), 'conflict')
+  await fails(client.artifacts.pin({ params: artifact }), 'conflict')
+  expect(await client.artifacts.holds()).toEqual({ items: [] })
+  expect(await client.artifacts.confirmMissing({ params: { target_id: 'elsewhere' } })).toEqual({ confirmed: 0 })
+  await fails(client.runs.entries({ params: { id } }), 'artifact_not_found')
+
+  // Its disk is not mounted: nothing is taken for gone.
+  const last = { ...params, run_id: newest }
+  const becomes = async (status: string) => {
+    while ((await client.artifacts.get({ params: last })).status !== status) await wait(20)
+    return client.artifacts.deleteTask({ params: last })
+  }
+  await rename(target.path, `${target.path} elsewhere`)
+  await client.artifacts.delete({ params: last, query: { force: 'true' } })
+  expect(await becomes('error')).toMatchObject({
+    status: 'blocked',
+    force: true,
+    last_error_kind: 'identity',
+    last_error: { code: 'target_identity' },
+  })
+  expect(await client.artifacts.ignore({ params: last })).toMatchObject({ status: 'ignored' })
+  expect((await client.artifacts.list()).items).toEqual([])
+  expect((await client.artifacts.list({ query: { ignored: 'true' } })).items).toMatchObject([{ run_id: newest }])
+  await client.artifacts.unignore({ params: last })
+  await becomes('error')
+  await rename(`${target.path} elsewhere`, target.path)
+  await client.artifacts.retryNow({ params: last })
+  expect(await becomes('deleted')).toMatchObject({ status: 'done', last_error: null })
 
   expect((await client.ageKeys.list()).items.map(({ name, exported_at }) => [name, exported_at])).toEqual([
     ['default', null],
