@@ -11,6 +11,7 @@ import type { PlanSecrets } from './dispatch/dispatch-services.ts'
 import type { HubLog } from './hub-log.ts'
 import { createJobService, type JobService } from './jobs/job-service.ts'
 import { createLiveEvents, type LiveEvents } from './live-events.ts'
+import { createOperations, type Operations } from './operations/operations.ts'
 import { createNodeSessions, type NodeSessions } from './nodes/node-sessions.ts'
 import { createScheduler } from './scheduler/scheduler.ts'
 import type { Store } from './store/store.ts'
@@ -29,6 +30,7 @@ export interface Hub extends AsyncDisposable {
   readonly deletion: ArtifactDeletion
   readonly pins: ArtifactPins
   readonly dispatch: Pick<Dispatch, 'request' | 'cancel'>
+  readonly operations: Pick<Operations, 'request' | 'cancel'>
   readonly nodes: Pick<NodeSessions, 'isConnected' | 'connected' | 'request'>
   /** A node has connected, and will say hello. */
   connect(nodeId: string, link: HubEnd): void
@@ -82,6 +84,7 @@ export async function createHub({ store, vault, clock, log, random, link, runsPe
       log,
     }),
   )
+  const operations = createOperations({ changes, dispatch, clock, newId })
   const jobs = createJobService({ changes, clock, newId, onSchedule: loop.wake, cancel: dispatch.cancel })
   const kept = opened.move()
   return {
@@ -92,6 +95,7 @@ export async function createHub({ store, vault, clock, log, random, link, runsPe
     deletion,
     pins: createArtifactPins({ changes, clock }),
     dispatch,
+    operations,
     nodes,
     connect: nodes.connect,
     [Symbol.asyncDispose]: () => kept.disposeAsync(),

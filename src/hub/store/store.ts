@@ -8,7 +8,7 @@ import { createDeleteTaskStore, type DeleteTaskStore } from './delete-task-store
 import { createJobStore, type JobStore } from './job-store.ts'
 import { migrate } from './migrate.ts'
 import { createOverviewStore, type OverviewStore } from './overview-store.ts'
-import { createRunEventStore, type RunEventStore } from './run-event-store.ts'
+import { createOperationStore, type OperationStore } from './operation-store.ts'
 import { createRunStore, type RunStore } from './run-store.ts'
 import { createScheduleStore, type ScheduleStore } from './schedule-store.ts'
 import { createSecretStore, type SecretStore } from './secret-store.ts'
@@ -18,12 +18,15 @@ import { createSqliteDialect } from './sqlite-dialect.ts'
 import { startSqliteThread } from './sqlite-thread.ts'
 import type { Tables } from './tables.ts'
 import { createUserStore, type UserStore } from './user-store.ts'
+import { createWorkEventStore, type WorkEventStore } from './work-event-store.ts'
 
 /** What the Hub knows, by noun. */
 export interface Repositories {
   readonly jobs: JobStore
   readonly runs: RunStore
-  readonly runEvents: RunEventStore
+  readonly runEvents: WorkEventStore
+  readonly operations: OperationStore
+  readonly operationEvents: WorkEventStore
   readonly artifacts: ArtifactStore
   readonly deleteTasks: DeleteTaskStore
   readonly schedule: ScheduleStore
@@ -72,7 +75,9 @@ function createRepositories(databases: Databases): Repositories {
     jobs,
     settings,
     runs: createRunStore(databases),
-    runEvents: createRunEventStore(databases),
+    runEvents: createWorkEventStore(databases, 'run'),
+    operations: createOperationStore(databases),
+    operationEvents: createWorkEventStore(databases, 'operation'),
     artifacts: createArtifactStore(databases),
     deleteTasks: createDeleteTaskStore(databases),
     schedule: createScheduleStore(databases, { jobs, settings }),
