@@ -1,10 +1,13 @@
+import { computed } from 'vue'
 import { useTexts } from './texts.ts'
 
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
 
 /** Numbers, sizes and times as the language of the page writes them. */
 export function useFormat() {
-  const { language, t } = useTexts()
+  const { language: texts, t } = useTexts()
+  // Of the ways to write a language the one of this browser: 21/11 or 11/21.
+  const language = computed(() => navigator.languages.find((each) => each.split('-')[0] === texts.value.split('-')[0]) ?? texts.value)
   const number = (options?: Intl.NumberFormatOptions) => new Intl.NumberFormat(language.value, options)
 
   function bytes(sizeBytes: number): string {

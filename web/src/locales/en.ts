@@ -3,6 +3,10 @@ import { accountEn } from '../features/account/locales/en.ts'
 import { jobsEn } from '../features/jobs/locales/en.ts'
 import { overviewEn } from '../features/overview/locales/en.ts'
 import { runsEn } from '../features/runs/locales/en.ts'
+import { secretsEn } from '../features/secrets/locales/en.ts'
+import { targetsEn } from '../features/targets/locales/en.ts'
+import { settingsEn } from '../features/settings/locales/en.ts'
+import { leasesEn } from '../features/leases/locales/en.ts'
 import { commonEn } from './common-en.ts'
 import { errorsEn } from './errors-en.ts'
 
@@ -15,4 +19,8 @@ export const en = {
   overview: overviewEn,
   jobs: jobsEn,
   runs: runsEn,
+  leases: leasesEn,
+  settings: settingsEn,
+  targets: targetsEn,
+  secrets: secretsEn,
 }

@@ -3,6 +3,10 @@ import { accountZhCn } from '../features/account/locales/zh-cn.ts'
 import { jobsZhCn } from '../features/jobs/locales/zh-cn.ts'
 import { overviewZhCn } from '../features/overview/locales/zh-cn.ts'
 import { runsZhCn } from '../features/runs/locales/zh-cn.ts'
+import { secretsZhCn } from '../features/secrets/locales/zh-cn.ts'
+import { targetsZhCn } from '../features/targets/locales/zh-cn.ts'
+import { settingsZhCn } from '../features/settings/locales/zh-cn.ts'
+import { leasesZhCn } from '../features/leases/locales/zh-cn.ts'
 import { commonZhCn } from './common-zh-cn.ts'
 import type { en } from './en.ts'
 import { errorsZhCn } from './errors-zh-cn.ts'
@@ -16,4 +20,8 @@ export const zhCn: SameKeys<typeof en> = {
   overview: overviewZhCn,
   jobs: jobsZhCn,
   runs: runsZhCn,
+  leases: leasesZhCn,
+  settings: settingsZhCn,
+  targets: targetsZhCn,
+  secrets: secretsZhCn,
 }

@@ -2,7 +2,21 @@ import type { Feature } from '../../app/feature.ts'
 import { runsLive } from './runs-live.ts'
 
 export const runsFeature: Feature = {
-  routes: [{ path: '/runs', name: 'runs', component: () => import('./run-list-page.vue'), meta: { title: 'runs.title' } }],
+  routes: [
+    { path: '/runs', name: 'runs', component: () => import('./run-list-page.vue'), meta: { title: 'runs.title' } },
+    {
+      path: '/runs/:id',
+      name: 'run',
+      component: () => import('./run-page.vue'),
+      meta: { title: 'runs.one', keyOf: ({ params }) => `run ${String(params['id'])}` },
+    },
+    {
+      path: '/runs/:id/files',
+      name: 'run-files',
+      component: () => import('./run-files-page.vue'),
+      meta: { title: 'runs.files.title', keyOf: ({ params }) => `files ${String(params['id'])}` },
+    },
+  ],
   nav: [{ to: '/runs', title: 'runs.title', icon: 'i-lucide-activity', group: 'main' }],
   live: runsLive,
   palette: {

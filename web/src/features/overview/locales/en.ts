@@ -1,3 +1,17 @@
 export const overviewEn = {
   title: 'Overview',
+  noJobs: 'Nothing is backed up yet',
+  noJobsText: 'The first backup takes three steps: what, where, and watching it run.',
+  sentence: 'no jobs | {good} of one job has a good newest backup | {good} of {count} jobs have a good newest backup',
+  needs: 'Needs a person',
+  nothing: 'Nothing needs you.',
+  nodeGone: 'is not connected: none of its jobs run',
+  neverRan: 'has never run',
+  warned: 'ended with a warning',
+  keyNotExported: 'This key is only on this Hub. Export it and keep it apart.',
+  running: 'Running',
+  queued: '{count} queued',
+  quiet: 'Nothing is running.',
+  upcoming: 'Next',
+  history: 'Newest runs',
 }

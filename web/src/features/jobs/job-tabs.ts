@@ -1,0 +1,18 @@
+import { defineAsyncComponent, type Component } from 'vue'
+import type { TextKey } from '../../app/texts.ts'
+
+export interface JobTab {
+  /** as it stands in the address: `?tab=runs` */
+  key: string
+  title: TextKey
+  icon: string
+  /** gets `job` */
+  component: Component
+}
+
+/** The tabs of a job's page, in their order. */
+export const jobTabs: readonly JobTab[] = [
+  { key: 'overview', title: 'jobs.tab.overview', icon: 'i-lucide-gauge', component: defineAsyncComponent(() => import('./job-overview.vue')) },
+  { key: 'runs', title: 'jobs.tab.runs', icon: 'i-lucide-activity', component: defineAsyncComponent(() => import('./job-runs.vue')) },
+  { key: 'settings', title: 'jobs.tab.settings', icon: 'i-lucide-settings-2', component: defineAsyncComponent(() => import('./job-settings.vue')) },
+]

@@ -1,0 +1,6 @@
+import type { Feature } from '../../app/feature.ts'
+
+export const secretsFeature: Feature = {
+  routes: [{ path: '/targets', name: 'targets', component: () => import('./targets-page.vue'), meta: { title: 'secrets.title' } }],
+  nav: [{ to: '/targets', title: 'secrets.title', icon: 'i-lucide-hard-drive', group: 'system', role: 'operator' }],
+}
