@@ -1,9 +1,20 @@
-import { readingOf } from '../../../../src/core/source.ts'
 import type { Job } from '../../../../src/protocol/job-spec.ts'
 
+/** The absolute paths a job reads; those that are not chosen yet are left out. */
+export function sourcePaths({ source }: Pick<Job, 'source'>): string[] {
+  switch (source.type) {
+    case 'filesystem':
+      return source.paths
+    case 'sqlite':
+      return [source.path].filter((path) => path !== '')
+    case 'vaultwarden':
+      return [source.data_dir].filter((path) => path !== '')
+  }
+}
+
 /** What a job reads, as one line. */
-export function sourceText({ source }: Pick<Job, 'source'>): string {
-  return readingOf(source).tree.paths.join(', ')
+export function sourceText(job: Pick<Job, 'source'>): string {
+  return sourcePaths(job).join(', ')
 }
 
 /** Where a job stores, as one line: as the command line names targets, without credentials. */

@@ -1,6 +1,6 @@
 import { computed, reactive, watch } from 'vue'
-import { filesystemSourceSchema } from '../../../../../src/core/filesystem-source.ts'
 import { jobFields, jobPipelineSchema } from '../../../../../src/core/job.ts'
+import { type Source, sourceSchema } from '../../../../../src/core/source.ts'
 import { type Job, type JobSpec, jobSpecSchema } from '../../../../../src/protocol/job-spec.ts'
 
 /** A job while it is written: as it is posted, but not yet right everywhere. */
@@ -8,7 +8,7 @@ export type JobDraft = JobSpec
 
 const keptBelow = 'bastion.draft.'
 
-/** What a new job begins with: what cannot be read is passed over and told, and the schedule is one a person would choose. */
+/** What a new job begins with; its schedule is one a person would choose. */
 export function newDraft(): JobDraft {
   return {
     name: '',
@@ -18,11 +18,23 @@ export function newDraft(): JobDraft {
     overlap_policy: 'queue',
     catch_up: 'once',
     retry: { attempts: 2 },
-    source: { ...filesystemSourceSchema.parse({ type: 'filesystem', paths: ['/'] }), paths: [], error_policy: 'skip_ok' },
+    source: newSource('filesystem'),
     pipeline: jobPipelineSchema.parse({}),
     target: { type: 'local_dir', path: '' },
     retention: jobFields.retention.parse(undefined),
     notifications: { mode: 'inherit' },
+  }
+}
+
+/** A source of which nothing is chosen yet. What cannot be read is passed over and told. */
+export function newSource(type: Source['type']): Source {
+  switch (type) {
+    case 'filesystem':
+      return { ...sourceSchema.parse({ type, paths: ['/'], error_policy: 'skip_ok' }), paths: [] } as Source
+    case 'sqlite':
+      return { ...sourceSchema.parse({ type, path: '/' }), path: '' } as Source
+    case 'vaultwarden':
+      return { ...sourceSchema.parse({ type, data_dir: '/', error_policy: 'skip_ok' }), data_dir: '' } as Source
   }
 }
 
