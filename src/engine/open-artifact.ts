@@ -13,7 +13,7 @@ import {
 import { BastionError, hasCode } from '../core/errors.ts'
 import { type Manifest, manifestSchema } from '../core/manifest.ts'
 import { parseBoundedJson } from '../lib/bounded-json.ts'
-import { openAgeRange } from './crypto/age-range-reader.ts'
+import { type AgeRangeReader, openAgeRange } from './crypto/age-range-reader.ts'
 import { decodeSeekTable, type SeekTable, seekTableFooterBytes, seekTableSize } from './formats/archive-v1/seek-table.ts'
 import { findFrames } from './formats/archive-v1/find-frames.ts'
 import { askObject } from './formats/ask-object.ts'
@@ -45,6 +45,8 @@ export interface Artifact {
 
 export interface OpenPayload {
   reader: RangeReader
+  /** the same when it is encrypted, with what it takes to decrypt it elsewhere */
+  sealed: AgeRangeReader | null
   table: SeekTable
 }
 
@@ -85,15 +87,17 @@ export async function openArtifact(
   if (run.run_id !== ref.runId || run.job_id !== ref.jobId) throw damaged(objectNames.run, 'belongs to another run than its directory')
 
   const encrypted = manifest.pipeline.encryption === 'age_x25519'
-  const clear = (reader: RangeReader) => (encrypted ? openAgeRange(reader, options.identities) : Promise.resolve(reader))
   const stored = createObjectReader(
     target,
     manifest.artifacts.map((part) => ({ key: `${prefix}/${part.name}`, size: part.size })),
   )
-  const clearPayload = once(() => clear(stored))
+  const clearPayload = once(async () => {
+    const sealed = encrypted ? await openAgeRange(stored, options.identities) : null
+    return { reader: sealed ?? stored, sealed }
+  })
   const payload = once(async () => {
-    const reader = await clearPayload()
-    return { reader, table: await readSeekTable(reader, signal) }
+    const clear = await clearPayload()
+    return { ...clear, table: await readSeekTable(clear.reader, signal) }
   })
   return {
     target,
@@ -106,7 +110,8 @@ export async function openArtifact(
       const { name, size, count } = manifest.entry_index
       const { source_bytes, hole_bytes = 0 } = manifest.totals
       const limits = { count, contentBytes: source_bytes, holeBytes: hole_bytes }
-      return openEntriesIndex(await clear(createObjectReader(target, [{ key: `${prefix}/${name}`, size }])), limits)
+      const object = createObjectReader(target, [{ key: `${prefix}/${name}`, size }])
+      return openEntriesIndex(encrypted ? await openAgeRange(object, options.identities) : object, limits)
     }),
     payload,
     async salvagedPayload() {
@@ -114,8 +119,8 @@ export async function openArtifact(
         return await payload()
       } catch (error) {
         if (!hasCode(error, 'artifact_damaged')) throw error
-        const reader = await clearPayload()
-        return { reader, table: await findFrames(reader, signal) }
+        const clear = await clearPayload()
+        return { ...clear, table: await findFrames(clear.reader, signal) }
       }
     },
   }

@@ -4,6 +4,7 @@ import type { ConflictPolicy } from '../core/operation.ts'
 import type { Progress } from '../core/run-event.ts'
 import type { Clock } from '../core/clock.ts'
 import { type BytePath, pathText } from '../lib/byte-path.ts'
+import type { IndexedEntry } from './formats/entries-index-reader.ts'
 import type { Artifact } from './open-artifact.ts'
 import { createDestination, type Destination } from './restoring/destination.ts'
 import { extractItemOf } from './restoring/extract-item.ts'
@@ -28,6 +29,10 @@ export interface RestoreRequest {
   signal: AbortSignal
   onProgress: (progress: Progress) => void
 }
+
+/** Of memory, about: a path can be 64 KiB. */
+const maxKnownBytes = 16 * 1024 * 1024
+const bytesPerEntry = 500
 
 /**
  * Restores entries below a directory. Forward through the index: directories are made, content is extracted in threads and appears whole, hashes checked while writing. Then
@@ -56,12 +61,14 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
   const threads = { rootFd: root.fd, ...placing }
   await using extractor = await openExtractor(artifact, { damaged: request.damaged, restore: { threads, placer }, signal, onOutcome: count })
   const content = createLinkContent(index, extractor)
+  const last = createLastEntries()
 
   for await (const entries of index.scan()) {
     signal.throwIfAborted()
     for (const entry of entries) {
       if (!selection.takes(entry)) continue
       const item = extractItemOf(entry)
+      last.note(entry)
       if (entry.kind === 'dir') {
         const outcome = makeDirectory(destination, item, conflict)
         if (outcome.kind !== 'done') count(item, outcome)
@@ -86,10 +93,10 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
   }
   await extractor.drain()
 
-  for await (const entries of index.scan({ reverse: true })) {
+  for await (const entries of last.known() ?? index.scan({ reverse: true })) {
     signal.throwIfAborted()
     for (const entry of entries) {
-      if ((entry.kind !== 'dir' && entry.kind !== 'hardlink') || !selection.takes(entry)) continue
+      if (!isLast(entry) || !selection.takes(entry)) continue
       const item = extractItemOf(entry)
       if (entry.kind === 'hardlink' && !links.isStandIn(item)) await restoreLink(item)
       if (entry.kind === 'dir') finishDirectory(report, placer, item, links.isBlocked(item.to))
@@ -114,6 +121,25 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
       attempt(item, () => placer.placeHardLink(item, target)),
     )
   }
+}
+
+/** Entries that come when everything else is there, backward. Few of them are kept in mind; more are read from the index once more. */
+function createLastEntries(): { note(entry: IndexedEntry): void; known(): IndexedEntry[][] | null } {
+  let entries: IndexedEntry[] | null = []
+  let knownBytes = 0
+  return {
+    note(entry) {
+      if (!isLast(entry) || entries === null) return
+      knownBytes += bytesPerEntry + 2 * (entry.bytes.length + (entry.targetBytes?.length ?? 0))
+      if (knownBytes < maxKnownBytes) entries.push(entry)
+      else entries = null
+    },
+    known: () => (entries === null ? null : [entries.toReversed()]),
+  }
+}
+
+function isLast({ kind }: IndexedEntry): boolean {
+  return kind === 'dir' || kind === 'hardlink'
 }
 
 function openRoot(path: string): { fd: number; fresh: boolean } & Disposable {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { createAgeHeader, payloadNonceBytes } from '../../src/engine/crypto/age-header.ts'
 import { openAgeRange } from '../../src/engine/crypto/age-range-reader.ts'
 import { ageChunkBytes, ageSealedChunkBytes, encryptAge } from '../../src/engine/crypto/age-stream.ts'
+import { openSealedRange } from '../../src/engine/crypto/sealed-range.ts'
 import { generateAgeKeyPair } from '../../src/lib/age-keys.ts'
 import { bytesReader, collect, inPieces, sampleBytes } from '../support/age-samples.ts'
 
@@ -16,7 +17,7 @@ function encrypted(plaintext: Uint8Array): Promise<Buffer> {
 
 const headBytes = createAgeHeader([pair.recipient]).bytes.length
 
-test('any range of any size reads and streams as the plaintext has it', async () => {
+test('any range of any size reads, streams and is opened elsewhere as the plaintext has it', async () => {
   const nearChunkEnd = fc.tuple(fc.nat(3), fc.integer({ min: -3, max: 3 })).map(([chunks, off]) => Math.max(0, chunks * ageChunkBytes + off))
   const place = fc.oneof(fc.nat(4 * ageChunkBytes), nearChunkEnd)
   await fc.assert(
@@ -34,6 +35,8 @@ test('any range of any size reads and streams as the plaintext has it', async ()
           const expected = plaintext.subarray(offset, end)
           expect(expected.equals(await reader.read(offset, end - offset))).toBe(true)
           expect(expected.equals(await collect(reader.stream(offset, end)))).toBe(true)
+          const sealed = await reader.readSealed(offset, end - offset)
+          expect(expected.equals(openSealedRange(reader.payloadKey, sealed.bytes, sealed.range))).toBe(true)
         }
       },
     ),

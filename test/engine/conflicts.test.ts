@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs'
+import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -10,6 +10,9 @@ import type { ConflictPolicy } from '../../src/core/operation.ts'
 import type { SourceEntry } from '../../src/engine/sources/source.ts'
 import { createLocalDirTarget } from '../../src/engine/targets/local-dir/local-dir-target.ts'
 import { createMemoryTarget } from '../../src/engine/targets/memory/memory-target.ts'
+import { isRoot } from '../support/as-user.ts'
+import { anArtifact, forgeObjects, storeForged } from '../support/fuzz/forge-artifact.ts'
+import { ordinaryEntries } from '../support/fuzz/ordinary-entries.ts'
 import { compareTrees } from '../support/compare-trees.ts'
 import { below, packPrepared, restoreRun, runBackup, type StoredRun } from '../support/engine.ts'
 import { type SourceTree, sourceTree } from '../support/source-tree.ts'
@@ -38,6 +41,29 @@ beforeAll(async () => {
 })
 
 afterAll(() => work[Symbol.asyncDispose]())
+
+test.skipIf(!isRoot || spawnSync('setfacl', ['--version']).status !== 0)(
+  'a directory that gives its group and an ACL to what is made in it gives neither to what is restored into it',
+  async () => {
+    const destination = path.join(work.path, String(++count))
+    mkdirSync(destination)
+    chownSync(destination, 0, 7)
+    chmodSync(destination, 0o2755)
+    spawnSync('setfacl', ['-d', '-m', 'u:7:rwx,o::---', destination])
+    await restoreRun(
+      await storeForged(forgeObjects(anArtifact([...ordinaryEntries(), { path: 'file too', kind: 'file', content: 'x' }]))),
+      destination,
+    )
+    for (const [name, mode] of [
+      ['file', 0o644],
+      ['file too', 0o644],
+      ['dir', 0o755],
+    ] as const) {
+      const stats = lstatSync(path.join(destination, name))
+      expect({ name, uid: stats.uid, gid: stats.gid, mode: stats.mode & 0o7777 }).toEqual({ name, uid: 0, gid: 0, mode })
+    }
+  },
+)
 
 /** A folder of a test's own. */
 function folder(): string {

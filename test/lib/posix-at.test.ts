@@ -44,6 +44,20 @@ it('what stands at a name is neither opened nor replaced', () => {
   expect(readFileSync(path.join(folder.path, 'there'), 'utf8')).toBe('old')
 })
 
+it.each([['plain'], ['\xff\xfe not UTF-8']])('a file without a name gets one when it is whole, and never another’s: %j', (name) => {
+  const fd = calls.createNameless(directory, 0o600)!
+  writeSync(fd, 'content')
+  expect(readdirSync(folder.path)).toEqual([])
+  write('there', 'old')
+  expect(() => calls.nameFile(fd, directory, 'there')).toThrow(expect.objectContaining({ code: 'EEXIST', syscall: 'linkat' }))
+  calls.nameFile(fd, directory, name)
+  calls.close(fd)
+  const file = Buffer.concat([Buffer.from(folder.path + path.sep), Buffer.from(name, 'latin1')])
+  expect(readFileSync(file, 'utf8')).toBe('content')
+  expect(statSync(file).mode & 0o777).toBe(0o600)
+  expect(readFileSync(path.join(folder.path, 'there'), 'utf8')).toBe('old')
+})
+
 it('a handle that is none is told', () => {
   expect(() => calls.close(-1)).toThrow(expect.objectContaining({ code: 'EBADF' }))
 })

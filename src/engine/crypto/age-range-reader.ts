@@ -1,7 +1,15 @@
 import { BastionError } from '../../core/errors.ts'
 import type { RangeReader } from '../formats/range-reader.ts'
-import { ageHeadSize, maxHeaderBytes, openAgeHeader, payloadNonceBytes } from './age-header.ts'
+import { ageHeadSize, type AgePayloadKey, maxHeaderBytes, openAgeHeader, payloadNonceBytes } from './age-header.ts'
 import { ageChunkBytes, openChunk, plaintextSize, ageSealedChunkBytes, slices } from './age-stream.ts'
+import type { SealedRange } from './sealed-range.ts'
+
+/** The plaintext of an age file; and its sealed chunks, for who opens them elsewhere. */
+export interface AgeRangeReader extends RangeReader {
+  readonly payloadKey: AgePayloadKey
+  /** The chunks that hold `length` bytes from `offset`, in memory of their own. @throws BastionError artifact_damaged when they are not there */
+  readSealed(offset: number, length: number, signal?: AbortSignal): Promise<{ bytes: Uint8Array; range: SealedRange }>
+}
 
 /** Enough for about forty recipients; a longer header costs a second request. */
 const firstReadBytes = 4096
@@ -15,7 +23,7 @@ const firstReadBytes = 4096
  * @param identities `AGE-SECRET-KEY-1…`
  * @throws BastionError what openAgeHeader throws; artifact_damaged from every read of what is not authentic or lies outside
  */
-export async function openAgeRange(inner: RangeReader, identities: readonly string[]): Promise<RangeReader> {
+export async function openAgeRange(inner: RangeReader, identities: readonly string[]): Promise<AgeRangeReader> {
   const { payloadKey, payloadOffset } = openAgeHeader(await readHead(inner), identities)
   const sealedBytes = inner.sizeBytes - payloadOffset
   const sizeBytes = plaintextSize(sealedBytes)
@@ -41,6 +49,14 @@ export async function openAgeRange(inner: RangeReader, identities: readonly stri
 
   return {
     sizeBytes,
+    payloadKey,
+
+    async readSealed(offset, length, signal) {
+      const { first, after } = chunksOf(offset, offset + length)
+      const start = sealedOffset(first)
+      const bytes = await inner.read(start, sealedOffset(after) - start, signal)
+      return { bytes, range: { firstChunk: first, isLast: after > finalChunk, skip: offset - first * ageChunkBytes, lengthBytes: length } }
+    },
 
     async read(offset, length, signal) {
       const { first, after } = chunksOf(offset, offset + length)

@@ -43,13 +43,16 @@ export function createObjectReader(target: Target, objects: readonly { key: stri
       }
       // Sizes of this order are a table's word for it: room is made for what comes, not for what is promised.
       if (length > maxTrustedBytes) return gather(stream(offset, offset + length, signal))
-      const bytes = new Uint8Array(length)
+      let bytes: Uint8Array | null = null
       let filled = 0
       for await (const chunk of stream(offset, offset + length, signal)) {
-        bytes.set(chunk, filled)
+        if (chunk.byteLength === 0) continue
+        // Often it is all there is, in memory that nobody else has.
+        if (chunk.byteLength === length && chunk.buffer.byteLength === length) bytes = chunk
+        else (bytes ??= new Uint8Array(length)).set(chunk, filled)
         filled += chunk.byteLength
       }
-      return bytes
+      return bytes ?? new Uint8Array(length)
     },
   }
 }

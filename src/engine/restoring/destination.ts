@@ -5,8 +5,17 @@ import { type BytePath, fsPath } from '../../lib/byte-path.ts'
 /** A directory below the destination, held open: names in it are reached through the handle, so no link put in the way can lead elsewhere. */
 export interface DirectoryHandle {
   readonly fd: number
+  /** What files are that are made in it with some permission bits: their owner, and the bits that were given. */
+  readonly makes: Map<number, MadeFile>
   /** The path of `name` in this directory, for the functions of `node:fs`. */
   at(name: BytePath): string | Buffer
+}
+
+/** Of a file as it is made, before anything is done to it: a directory can give its group, and a default ACL. */
+export interface MadeFile {
+  uid: number
+  gid: number
+  permissions: number
 }
 
 /** Where an entry goes: the directory of its parent and its own name. */
@@ -105,7 +114,7 @@ export function createDestination(rootFd: number): Destination {
 
 function handleOf(fd: number): DirectoryHandle {
   const base = `/proc/self/fd/${fd}/`
-  return { fd, at: (name) => fsPath(base + name) }
+  return { fd, makes: new Map(), at: (name) => fsPath(base + name) }
 }
 
 /** @throws artifact_damaged for a path that could lead out of the destination; index and tar are checked before, this is the last door */

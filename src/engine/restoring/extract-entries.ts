@@ -5,7 +5,7 @@ import { createEngineThreads } from '../engine-threads.ts'
 import type { ExtractAnswer, ExtractItem, ExtractOutcome, ExtractTask, ExtractThreadData } from './extract-protocol.ts'
 import { failureOutcome } from './failure-outcome.ts'
 import type { EntryPlacer } from './place-entry.ts'
-import { frameAt, type Payload, readFrame, streamFile } from './stored-entry.ts'
+import { frameAt, type Payload, readStoredFrame, streamFile } from './stored-entry.ts'
 
 export function createExtractPool(workerData: ExtractThreadData): ThreadPool<ExtractTask, ExtractAnswer> {
   return createEngineThreads(threadModule(import.meta.url, './extract-worker'), workerData)
@@ -53,10 +53,9 @@ export function createEntryExtractor(options: {
       async () => {
         try {
           const frame = frameAt(payload, offset)
-          const bytes = await readFrame(payload, frame, signal)
-          const plainSize = payload.table.frames.plainSizeOf(frame)
-          const answer = await pool.run({ kind: 'frame', frame: bytes, plainSize, items: batch, restore: placer !== null }, [
-            bytes.buffer as ArrayBuffer,
+          const stored = await readStoredFrame(payload, frame, signal)
+          const answer = await pool.run({ kind: 'frame', frame: stored, items: batch, restore: placer !== null }, [
+            stored.bytes.buffer as ArrayBuffer,
           ])
           if (answer.kind !== 'frame') throw new Error(`a frame task was answered with ${answer.kind}`)
           return answer.outcomes

@@ -1,5 +1,7 @@
 import type { ConflictPolicy } from '../../core/operation.ts'
 import type { BytePath } from '../../lib/byte-path.ts'
+import type { AgePayloadKey } from '../crypto/age-header.ts'
+import type { SealedRange } from '../crypto/sealed-range.ts'
 import type { Xattr } from '../../lib/posix-xattr.ts'
 
 /** One entry of a frame, for a thread to check or to restore. */
@@ -37,11 +39,18 @@ export type ExtractOutcome =
 /** Metadata that could not be restored; the content is. */
 export type MetadataNote = 'owner' | 'mode' | 'mtime' | 'xattrs'
 
+/** A frame as the target has it: compressed, and encrypted where `sealed` says so. */
+export interface StoredFrame {
+  bytes: Uint8Array
+  plainSize: number
+  sealed?: SealedRange
+}
+
 export type ExtractTask =
   /** Decompress a frame and check (`restore: false`) or restore the entries in it. */
-  | { kind: 'frame'; frame: Uint8Array; plainSize: number; items: ExtractItem[]; restore: boolean }
+  | { kind: 'frame'; frame: StoredFrame; items: ExtractItem[]; restore: boolean }
   /** Decompress a frame and give it back. */
-  | { kind: 'decode'; frame: Uint8Array; plainSize: number }
+  | { kind: 'decode'; frame: StoredFrame }
 
 export type ExtractAnswer = { kind: 'frame'; outcomes: ExtractOutcome[] } | { kind: 'decode'; plain: Uint8Array }
 
@@ -57,4 +66,6 @@ export interface PlacerOptions {
 export interface ExtractThreadData extends PlacerOptions {
   /** open handle of the destination; -1 when only checking */
   rootFd: number
+  /** of the age stream, of an encrypted payload */
+  payloadKey: AgePayloadKey | null
 }

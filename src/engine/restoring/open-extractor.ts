@@ -16,7 +16,7 @@ export async function openExtractor(
   artifact: Artifact,
   options: {
     damaged: boolean
-    restore: { threads: ExtractThreadData; placer: EntryPlacer } | null
+    restore: { threads: Omit<ExtractThreadData, 'payloadKey'>; placer: EntryPlacer } | null
     sizesOnly?: boolean
     signal: AbortSignal
     onOutcome: (item: ExtractItem, outcome: ExtractOutcome) => void
@@ -29,7 +29,10 @@ export async function openExtractor(
   }
 
   const payload = await (options.damaged ? artifact.salvagedPayload() : artifact.payload())
-  const pool = createExtractPool(options.restore?.threads ?? { rootFd: -1, conflict: 'fail', owners: false, fresh: false })
+  const pool = createExtractPool({
+    ...(options.restore?.threads ?? { rootFd: -1, conflict: 'fail', owners: false, fresh: false }),
+    payloadKey: payload.sealed?.payloadKey ?? null,
+  })
   const extractor = createEntryExtractor({ payload, pool, placer, signal, onOutcome })
   return {
     holds: (entry) => entry.at !== undefined,

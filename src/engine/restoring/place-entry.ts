@@ -23,11 +23,11 @@ import { createDirectoryCalls } from '../../lib/posix-at.ts'
 import { createNodeMaker } from '../../lib/posix-mknod.ts'
 import { createXattrs } from '../../lib/posix-xattr.ts'
 import { createTimeSetter, type TimeSetter } from '../../lib/posix-times.ts'
-import type { Destination, DirectoryHandle, Place } from './destination.ts'
+import type { Destination, DirectoryHandle, MadeFile, Place } from './destination.ts'
 import { type SparseLayout, spread } from './sparse-layout.ts'
 import type { ExtractItem, ExtractOutcome, MetadataNote, PlacerOptions } from './extract-protocol.ts'
 
-/** A file on its way: complete under a temporary name, then at its own. */
+/** A file on its way: complete without a name, or under a temporary one, then at its own. */
 export interface PendingFile {
   readonly fd: number
   /** Makes it a sparse file: what is written then is its data, holes left out. */
@@ -52,11 +52,22 @@ export interface EntryPlacer {
 }
 
 const permissionBits = 0o7777
+const plainBits = 0o777
 const ownerBits = 0o6000
 /** To chown(2) this number, -1, means that the owner stays who it is; no file can belong to it. */
 const nobodyAtAll = 0xffff_ffff
 /** O_PATH of Linux (asm-generic/fcntl.h), which Node does not name. */
 const openPath = 0o10000000
+
+/** What is complete and has not its own name yet. */
+interface ReadyEntry {
+  /** @throws the system's error, EEXIST where there is something */
+  take(directory: DirectoryHandle, name: BytePath): void
+  /** The name it has meanwhile. */
+  temporaryIn(directory: DirectoryHandle): BytePath
+  /** Leaves nothing behind. */
+  drop(directory: DirectoryHandle): void
+}
 
 export function createEntryPlacer(destination: Destination, options: PlacerOptions): EntryPlacer {
   const { conflict, fresh } = options
@@ -86,15 +97,14 @@ export function createEntryPlacer(destination: Destination, options: PlacerOptio
     return inTheWay(item, lstatSync(directory.at(name), { throwIfNoEntry: false }))
   }
 
-  /** Gives what stands at `temporary` its name. */
-  function settleName(item: ExtractItem, { directory, name }: Place, temporary: BytePath, bytes: number, notes: MetadataNote[]): ExtractOutcome {
-    const from = directory.at(temporary)
+  /** Gives an entry that is ready its name. */
+  function settleName(item: ExtractItem, { directory, name }: Place, ready: ReadyEntry, bytes: number, notes: MetadataNote[]): ExtractOutcome {
     const told = notes.length === 0 ? {} : { notes }
     try {
       if (conflict === 'overwrite' && !fresh) return replace()
       for (let n = 0; ;) {
         const candidate = n === 0 ? name : `${name}.restored-${n}`
-        if (takeNewName(directory, temporary, candidate)) {
+        if (isNew(() => ready.take(directory, candidate))) {
           return n === 0
             ? { kind: 'done', bytes, ...told }
             : { kind: 'renamed', to: item.to.slice(0, item.to.length - name.length) + candidate, bytes, ...told }
@@ -105,35 +115,86 @@ export function createEntryPlacer(destination: Destination, options: PlacerOptio
         }
         const refused = lookInTheWay(item, { directory, name })
         if (refused !== null) {
-          removeQuietly(from)
+          ready.drop(directory)
           return refused
         }
         // Otherwise what was there has gone meanwhile.
         if (conflict === 'overwrite') return replace()
       }
     } catch (error) {
-      removeQuietly(from)
+      ready.drop(directory)
       throw error
     }
 
     function replace(): ExtractOutcome {
-      renameSync(from, directory.at(name))
+      const from = directory.at(ready.temporaryIn(directory))
+      try {
+        renameSync(from, directory.at(name))
+      } catch (error) {
+        removeQuietly(from)
+        throw error
+      }
       // Renaming one name of a file over another name of it does nothing.
       if (item.kind === 'hardlink') removeQuietly(from)
       return { kind: 'done', bytes, ...told }
     }
   }
 
-  /** Decided by the filesystem itself, which never replaces here. @returns `false` when the name is taken */
-  function takeNewName(directory: DirectoryHandle, temporary: BytePath, name: BytePath): boolean {
+  /** What is complete under a temporary name. */
+  function underName(temporary: BytePath): ReadyEntry {
+    return {
+      take(directory, name) {
+        if (calls.renameNew(directory.fd, temporary, name)) return
+        linkSync(directory.at(temporary), directory.at(name))
+        unlinkSync(directory.at(temporary))
+      },
+      temporaryIn: () => temporary,
+      drop: (directory) => removeQuietly(directory.at(temporary)),
+    }
+  }
+
+  /** A file that is complete without a name: when its process ends now, nothing is left of it. */
+  function byHandle(fd: number): ReadyEntry {
+    return {
+      take: (directory, name) => calls.nameFile(fd, directory.fd, name),
+      temporaryIn(directory) {
+        const temporary = temporaryName()
+        calls.nameFile(fd, directory.fd, temporary)
+        return temporary
+      },
+      drop: () => {},
+    }
+  }
+
+  /** Whether there was no such name; decided by the filesystem itself, which never replaces here. */
+  function isNew(take: () => void): boolean {
     try {
-      if (calls.renameNew(directory.fd, temporary, name)) return true
-      linkSync(directory.at(temporary), directory.at(name))
-      unlinkSync(directory.at(temporary))
+      take()
       return true
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
       throw error
+    }
+  }
+
+  /** Files without names are better where they can be made, and given one: found out once, by doing it. */
+  let areNamelessUsable: boolean | null = null
+
+  function createNameless(directory: DirectoryHandle, mode: number): number | null {
+    areNamelessUsable ??= tryNameless(directory)
+    return areNamelessUsable ? calls.createNameless(directory.fd, mode) : null
+  }
+
+  function tryNameless(directory: DirectoryHandle): boolean {
+    const fd = calls.createNameless(directory.fd, 0o600)
+    if (fd === null) return false
+    try {
+      removeQuietly(directory.at(byHandle(fd).temporaryIn(directory)))
+      return true
+    } catch {
+      return false
+    } finally {
+      calls.close(fd)
     }
   }
 
@@ -184,6 +245,30 @@ export function createEntryPlacer(destination: Destination, options: PlacerOptio
     return notes
   }
 
+  /** @param made the file as it was made with the permission bits it is to have: what is right is not set again */
+  function finishFile(fd: number, item: ExtractItem, made: MadeFile | null): MetadataNote[] {
+    if (made === null) return finishHandle(fd, item)
+    const notes: MetadataNote[] = []
+    if (made.uid !== item.uid || made.gid !== item.gid) giveOwner(item, notes, (uid, gid) => fchownSync(fd, uid, gid))
+    if (made.permissions !== (item.mode & permissionBits)) attempt('mode', notes, () => fchmodSync(fd, item.mode & permissionBits))
+    attempt('mtime', notes, () => times.setByHandle(fd, item.mtimeNs))
+    return notes
+  }
+
+  /** Bits that lend rights, and attributes, come later: not to a file that is not whole, nor before its owner. */
+  function isPlain(item: ExtractItem): boolean {
+    return (item.mode & permissionBits & ~plainBits) === 0 && item.xattrs === undefined
+  }
+
+  function madeIn(directory: DirectoryHandle, fd: number, mode: number): MadeFile {
+    const known = directory.makes.get(mode)
+    if (known !== undefined) return known
+    const { uid, gid, mode: given } = fstatSync(fd)
+    const made = { uid, gid, permissions: given & permissionBits }
+    directory.makes.set(mode, made)
+    return made
+  }
+
   /** After owner and mode, which take away capabilities and change an ACL. What lends rights or is for the system alone is only for whose owner is restored too. */
   function putXattrs(of: number | string | Buffer, item: ExtractItem, notes: MetadataNote[]): void {
     for (const xattr of item.xattrs ?? []) {
@@ -209,12 +294,20 @@ export function createEntryPlacer(destination: Destination, options: PlacerOptio
       const first = destination.parentOf(item.to)
       const refused = fresh ? null : lookInTheWay(item, first)
       if (refused !== null) return { outcome: refused }
+      const { directory } = first
+      // Nobody can reach what has no name, whatever its mode is.
+      const plain = isPlain(item)
+      const mode = plain ? item.mode & plainBits : 0o600
+      const nameless = createNameless(directory, mode)
       const temporary = temporaryName()
-      const fd = calls.create(first.directory.fd, temporary, 0o600)
+      const fd = nameless ?? calls.create(directory.fd, temporary, 0o600)
+      const ready = nameless === null ? underName(temporary) : byHandle(fd)
+      const made = nameless !== null && plain ? madeIn(directory, fd, mode) : null
       let open = true
       const close = () => {
-        if (open) calls.close(fd)
+        if (!open) return
         open = false
+        calls.close(fd)
       }
       const put = (bytes: Uint8Array, offset: number | null) => {
         for (let done = 0; done < bytes.byteLength;) {
@@ -234,18 +327,20 @@ export function createEntryPlacer(destination: Destination, options: PlacerOptio
           write: (bytes) => write(bytes),
           place() {
             try {
-              const notes = finishHandle(fd, item)
-              close()
-              return settleName(item, here(), temporary, item.size, notes)
+              const notes = finishFile(fd, item, made)
+              // Some filesystems say only then that they could not write.
+              if (nameless === null) close()
+              return settleName(item, here(), ready, item.size, notes)
             } catch (error) {
-              close()
-              removeQuietly(here().directory.at(temporary))
+              ready.drop(here().directory)
               throw error
+            } finally {
+              close()
             }
           },
           drop() {
             close()
-            removeQuietly(here().directory.at(temporary))
+            ready.drop(here().directory)
           },
         },
       }
@@ -263,7 +358,7 @@ export function createEntryPlacer(destination: Destination, options: PlacerOptio
         const type = item.kind === 'fifo' ? constants.S_IFIFO : item.device?.type === 'block' ? constants.S_IFBLK : constants.S_IFCHR
         makeNode(path, type | 0o600, item.device === undefined ? [0, 0] : [item.device.major, item.device.minor])
       }
-      return settleName(item, place, temporary, 0, finishPath(path, item))
+      return settleName(item, place, underName(temporary), 0, finishPath(path, item))
     },
     placeHardLink(item, target) {
       const from = destination.parentOf(target)
@@ -276,7 +371,7 @@ export function createEntryPlacer(destination: Destination, options: PlacerOptio
       if (refused !== null) return refused
       const temporary = temporaryName()
       linkSync(fromPath, place.directory.at(temporary))
-      return settleName(item, place, temporary, 0, [])
+      return settleName(item, place, underName(temporary), 0, [])
     },
     finishDirectory(item) {
       return finishHandle(destination.open(item.to).fd, item)

@@ -3,6 +3,7 @@ import { BastionError } from '../../core/errors.ts'
 import { pathText } from '../../lib/byte-path.ts'
 import { createOrderedLane } from '../../lib/ordered-lane.ts'
 import type { ThreadPool } from '../../lib/thread-pool.ts'
+import type { AgeRangeReader } from '../crypto/age-range-reader.ts'
 import type { SeekTable } from '../formats/archive-v1/seek-table.ts'
 import { encodeSparseMap } from '../formats/archive-v1/tar-header.ts'
 import { readTarMember } from '../formats/archive-v1/tar-reader.ts'
@@ -10,11 +11,12 @@ import type { RangeReader } from '../formats/range-reader.ts'
 import { checkMember, checkPlace } from './check-member.ts'
 import { decodeFrame, maxFramePlainBytes, maxFrameStoredBytes } from './decode-frame.ts'
 import type { SparseLayout } from './sparse-layout.ts'
-import type { ExtractAnswer, ExtractItem, ExtractTask } from './extract-protocol.ts'
+import type { ExtractAnswer, ExtractItem, ExtractTask, StoredFrame } from './extract-protocol.ts'
 
 /** The zstd stream of a payload and its frames. */
 export interface Payload {
   reader: RangeReader
+  sealed: AgeRangeReader | null
   table: SeekTable
 }
 
@@ -31,16 +33,29 @@ export function frameAt(payload: Payload, offset: number): number {
 
 /** @throws artifact_damaged, also for a size no frame has, before room is made for it */
 export async function readFrame(payload: Payload, frame: number, signal: AbortSignal): Promise<Uint8Array> {
-  const { frames } = payload.table
-  const storedBytes = frames.compressedSizeOf(frame)
-  if (storedBytes > maxFrameStoredBytes)
-    throw new BastionError('artifact_damaged', `a frame of ${storedBytes} bytes is larger than any that is written`)
-  return await payload.reader.read(frames.offsetOf(frame), storedBytes, signal)
+  const { offset, length } = placeOf(payload, frame)
+  return await payload.reader.read(offset, length, signal)
+}
+
+/** As it is stored, for a thread that decrypts it: as {@link readFrame} */
+export async function readStoredFrame(payload: Payload, frame: number, signal: AbortSignal): Promise<StoredFrame> {
+  const { offset, length } = placeOf(payload, frame)
+  const { reader, sealed } = payload
+  const plainSize = payload.table.frames.plainSizeOf(frame)
+  if (sealed === null) return { bytes: await reader.read(offset, length, signal), plainSize }
+  const { bytes, range } = await sealed.readSealed(offset, length, signal)
+  return { bytes, plainSize, sealed: range }
+}
+
+function placeOf({ table: { frames } }: Payload, frame: number): { offset: number; length: number } {
+  const length = frames.compressedSizeOf(frame)
+  if (length > maxFrameStoredBytes) throw new BastionError('artifact_damaged', `a frame of ${length} bytes is larger than any that is written`)
+  return { offset: frames.offsetOf(frame), length }
 }
 
 /**
  * Gives the data of one file, frame by frame, to `take`, and checks size and hash when it has given all.
- * @param pool decodes frames side by side; absent for small reads, which are decoded here
+ * @param pool decodes frames side by side; absent for small reads, which are decoded here. With it nothing that was given to `take` is there any more when that has ended
  * @param onSparse called before the first `take` of a sparse file, whose data comes without its holes
  * @throws artifact_damaged
  */
@@ -84,14 +99,15 @@ export async function streamFile(
     left -= data.byteLength
     hasher.update(data)
     if (data.byteLength > 0) await take(data)
+    // Freed at once, not when the collector gets to it: frames are large and come fast.
+    if (pool !== undefined) (plain.buffer as ArrayBuffer).transfer(0)
   }
 
   async function decode(frame: number): Promise<Uint8Array> {
     signal.throwIfAborted()
-    const plainSize = frames.plainSizeOf(frame)
-    const bytes = await readFrame(payload, frame, signal)
-    if (pool === undefined) return decodeFrame(bytes, plainSize)
-    const answer = await pool.run({ kind: 'decode', frame: bytes, plainSize }, [bytes.buffer as ArrayBuffer])
+    if (pool === undefined) return decodeFrame(await readFrame(payload, frame, signal), frames.plainSizeOf(frame))
+    const stored = await readStoredFrame(payload, frame, signal)
+    const answer = await pool.run({ kind: 'decode', frame: stored }, [stored.bytes.buffer as ArrayBuffer])
     if (answer.kind !== 'decode') throw new Error(`a decode task was answered with ${answer.kind}`)
     return answer.plain
   }

@@ -1,4 +1,5 @@
 import { ageHeadSize, openAgeHeader } from '../../../src/engine/crypto/age-header.ts'
+import { openSealedRange } from '../../../src/engine/crypto/sealed-range.ts'
 import { openAgeRange } from '../../../src/engine/crypto/age-range-reader.ts'
 import { ageChunkBytes, decryptAge } from '../../../src/engine/crypto/age-stream.ts'
 import { collect, drain, inPieces } from '../age-samples.ts'
@@ -106,6 +107,9 @@ async function readRanges(stored: Buffer, claimedBytes: number, plaintext: Buffe
     const bytes = await reader.read(offset, length)
     if (bytes.length !== length || !plaintext.subarray(offset, offset + length).equals(bytes))
       throw broken('only what was encrypted is read', [offset, length])
+    const sealed = await reader.readSealed(offset, length)
+    if (Buffer.compare(openSealedRange(reader.payloadKey, sealed.bytes, sealed.range), bytes) !== 0)
+      throw broken('a range is the same wherever it is opened', [offset, length])
   }
   const rest = random.below(plaintext.length + 1)
   const bytes = await collect(reader.stream(Math.min(rest, reader.sizeBytes)))

@@ -6,6 +6,8 @@ import { hasErrno } from './local-dir-error.ts'
 
 /** What a reader gets at a time. */
 const pieceBytes = 1024 * 1024
+/** What a reader gets at once who asked for no more: a frame of a payload, with room to spare. */
+const wholeRangeBytes = 8 * 1024 * 1024
 
 /** O_NONBLOCK: opening a FIFO somebody put there must not wait for its writer. */
 const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
@@ -17,7 +19,7 @@ export interface ObjectFile {
 }
 
 /**
- * The bytes from `offset` to `end` (exclusive) or to the end of the file. What fits one piece is read at once; more is opened again by each
+ * The bytes from `offset` to `end` (exclusive) or to the end of the file. What fits one piece, or was asked for as a range, is read at once; more is opened again by each
  * iteration, so that a reader that never comes keeps no file open.
  * @throws target_not_found when there is no file
  */
@@ -30,7 +32,8 @@ export async function readObjectFile(
   const { handle, stats } = await openObjectFile(object)
   await using _ = handle
   const available = Math.min(end, stats.size) - offset
-  if (available > pieceBytes) return { [Symbol.asyncIterator]: () => readPieces(object, offset, end, signal) }
+  if (available > (end - offset <= wholeRangeBytes ? wholeRangeBytes : pieceBytes))
+    return { [Symbol.asyncIterator]: () => readPieces(object, offset, end, signal) }
   const piece = available > 0 ? await orCanceled(readFully(handle, offset, available), signal) : undefined
   return once(piece)
 }
