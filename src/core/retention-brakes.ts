@@ -15,7 +15,14 @@ export const brakeCauseSchema = z.discriminatedUnion('kind', [
   /** the Hub's clock went from one time to the other between two looks at it */
   z.object({ kind: z.literal('clock'), from: timestampSchema, to: timestampSchema }),
   /** an artifact that could not be deleted from the target */
-  z.object({ kind: z.literal('deletes'), target_id: z.string(), run_id: z.string(), total: z.int().positive(), error: z.string().nullable() }),
+  z.object({
+    kind: z.literal('deletes'),
+    target_id: z.string(),
+    run_id: z.string(),
+    at: timestampSchema,
+    total: z.int().positive(),
+    error: z.string().nullable(),
+  }),
 ])
 export type BrakeCause = z.infer<typeof brakeCauseSchema>
 
@@ -96,8 +103,13 @@ export interface TargetDeletes {
   last_success_at: number | null
 }
 
-export function deletesCause({ target_id, failing, last_failure, last_success_at }: TargetDeletes): BrakeCause | null {
-  if (last_failure === null || failing === 0) return null
-  if (last_success_at !== null && last_success_at > last_failure.at) return null
-  return { kind: 'deletes', target_id, run_id: last_failure.run_id, total: failing, error: last_failure.error }
+type DeletesCause = Extract<BrakeCause, { kind: 'deletes' }>
+
+/** @param before why the brake was on so far, while the delete it names is neither done nor ignored: that it is tried again is no success yet */
+export function deletesCause({ target_id, failing, last_failure, last_success_at }: TargetDeletes, before: DeletesCause | null): BrakeCause | null {
+  const isPast = (at: number) => last_success_at !== null && last_success_at > at
+  if (last_failure !== null && failing > 0 && !isPast(last_failure.at)) {
+    return { kind: 'deletes', target_id, ...last_failure, total: failing }
+  }
+  return before !== null && !isPast(before.at) ? before : null
 }

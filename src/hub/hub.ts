@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import type { Clock } from '../core/clock.ts'
 import { uuidv7 } from '../core/ids.ts'
+import { type RetentionPolicy, retentionPolicySchema } from '../core/retention.ts'
 import type { HubEnd } from '../protocol/node-messages.ts'
 import { createAnnouncedChanges } from './announced-changes.ts'
+import { createRetention, type Retention } from './artifacts/retention.ts'
 import { type ArtifactDeletion, createArtifactDeletion } from './artifacts/artifact-deletion.ts'
 import { type ArtifactPins, createArtifactPins } from './artifacts/artifact-pins.ts'
 import { createDeleteQueue } from './artifacts/delete-queue.ts'
@@ -11,7 +13,6 @@ import type { PlanSecrets } from './dispatch/dispatch-services.ts'
 import type { HubLog } from './hub-log.ts'
 import { createJobService, type JobService } from './jobs/job-service.ts'
 import { createLiveEvents, type LiveEvents } from './live-events.ts'
-import { createOperations, type Operations } from './operations/operations.ts'
 import { createNodeSessions, type NodeSessions } from './nodes/node-sessions.ts'
 import { createScheduler } from './scheduler/scheduler.ts'
 import type { Store } from './store/store.ts'
@@ -30,7 +31,7 @@ export interface Hub extends AsyncDisposable {
   readonly deletion: ArtifactDeletion
   readonly pins: ArtifactPins
   readonly dispatch: Pick<Dispatch, 'request' | 'cancel'>
-  readonly operations: Pick<Operations, 'request' | 'cancel'>
+  readonly retention: Retention
   readonly nodes: Pick<NodeSessions, 'isConnected' | 'connected' | 'request'>
   /** A node has connected, and will say hello. */
   connect(nodeId: string, link: HubEnd): void
@@ -48,12 +49,24 @@ export interface HubOptions {
   link?: HubEnd
   /** how many runs a node carries out at a time, asked each time; 2 when absent */
   runsPerNode?: () => number
+  /** what jobs inherit, asked each time; when absent nothing is deleted of a job that has no policy of its own */
+  hubRetention?: () => RetentionPolicy
 }
 
 const longestTickMs = 30_000
+const nothingDeleted = retentionPolicySchema.parse({})
 
 /** Starts a Hub on its store: from here on schedules fire. */
-export async function createHub({ store, vault, clock, log, random, link, runsPerNode = () => 2 }: HubOptions): Promise<Hub> {
+export async function createHub({
+  store,
+  vault,
+  clock,
+  log,
+  random,
+  link,
+  runsPerNode = () => 2,
+  hubRetention = () => nothingDeleted,
+}: HubOptions): Promise<Hub> {
   const newId = () => uuidv7(clock.now(), random(10))
   const hubId = await store.settings.putIfAbsent('hub.id', z.string(), newId(), clock.now())
   const live = createLiveEvents()
@@ -84,7 +97,9 @@ export async function createHub({ store, vault, clock, log, random, link, runsPe
       log,
     }),
   )
-  const operations = createOperations({ changes, dispatch, clock, newId })
+  const retention = createRetention({ store, changes, deletion, hubPolicy: hubRetention, clock, log })
+  // A loop of its own: schedules do not wait for a look at a million artifacts.
+  opened.use(startTickLoop({ tick: () => retention.tick(), longestMs: longestTickMs, clock, log }))
   const jobs = createJobService({ changes, clock, newId, onSchedule: loop.wake, cancel: dispatch.cancel })
   const kept = opened.move()
   return {
@@ -95,7 +110,7 @@ export async function createHub({ store, vault, clock, log, random, link, runsPe
     deletion,
     pins: createArtifactPins({ changes, clock }),
     dispatch,
-    operations,
+    retention,
     nodes,
     connect: nodes.connect,
     [Symbol.asyncDispose]: () => kept.disposeAsync(),

@@ -57,7 +57,17 @@ export async function startHub(options: StartHubOptions): Promise<StartedHub> {
   const settings = await openRuntimeSettings({ store, clock })
   const accounts = createAccounts({ store, clock, passwords: createPasswords(passwordCost) })
   const sessions = createSessions({ store, clock })
-  const hub = opened.use(await createHub({ store, vault, clock, log, random: randomBytes, runsPerNode: () => settings.current.runs_per_node }))
+  const hub = opened.use(
+    await createHub({
+      store,
+      vault,
+      clock,
+      log,
+      random: randomBytes,
+      runsPerNode: () => settings.current.runs_per_node,
+      hubRetention: () => settings.current.default_retention,
+    }),
+  )
   const isSetUp = await accounts.isSetUp()
   const setupToken = transport.isLoopback || isSetUp ? null : randomBytes(16).toString('hex')
   const newId = () => uuidv7(clock.now(), randomBytes(10))

@@ -24,6 +24,10 @@ export type RequestedDelete = { run_id: string; result: 'queued' | 'already' | '
 export interface ArtifactDeletion {
   /** One answer for each run, in their order. What is asked for twice happens once. */
   requestDelete(request: DeleteRequest): Promise<RequestedDelete[]>
+  /** The same within a transaction of the caller, who calls {@link wake} when it is committed. */
+  requestWithin(work: Omit<DeleteWork, 'random'>, request: DeleteRequest): Promise<RequestedDelete[]>
+  /** There may be something to delete. */
+  wake(): void
   /** @throws BastionError not_found · conflict where it does not happen */
   retryNow(runId: string, fields: Record<string, unknown>): Promise<void>
   ignore(runId: string, fields: Record<string, unknown>): Promise<void>
@@ -54,19 +58,24 @@ export function createArtifactDeletion({ changes, clock, random, onTask }: Delet
     onTask()
   }
 
+  async function requestWithin(work: Omit<DeleteWork, 'random'>, { runIds, force, by, fieldsOf }: DeleteRequest): Promise<RequestedDelete[]> {
+    const results: RequestedDelete[] = []
+    for (const run_id of runIds) {
+      const fields = { by, ...fieldsOf?.(run_id) }
+      results.push({ run_id, result: await requestOne({ ...work, random: random() }, run_id, { force, by, fields }) })
+    }
+    return results
+  }
+
   return {
-    async requestDelete({ runIds, force, by, fieldsOf }) {
+    requestWithin,
+    wake: onTask,
+    async requestDelete({ runIds, ...request }) {
       const results: RequestedDelete[] = []
       for (let at = 0; at < runIds.length; at += atOnce) {
+        const some = runIds.slice(at, at + atOnce)
         results.push(
-          ...(await changes.transaction(async (tx, announce) => {
-            const some: RequestedDelete[] = []
-            for (const run_id of runIds.slice(at, at + atOnce)) {
-              const work = { tx, announce, now: clock.now(), random: random() }
-              some.push({ run_id, result: await requestOne(work, run_id, { force, by, fields: { by, ...fieldsOf?.(run_id) } }) })
-            }
-            return some
-          })),
+          ...(await changes.transaction((tx, announce) => requestWithin({ tx, announce, now: clock.now() }, { ...request, runIds: some }))),
         )
       }
       onTask()

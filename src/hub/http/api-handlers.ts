@@ -4,7 +4,7 @@ import { authHandlers, setupHandlers } from './routes/account-handlers.ts'
 import { artifactHandlers } from './routes/artifact-handlers.ts'
 import { jobHandlers, scheduleHandlers } from './routes/job-handlers.ts'
 import { nodeHandlers } from './routes/node-handlers.ts'
-import { operationHandlers } from './routes/operation-handlers.ts'
+import { retentionHandlers } from './routes/retention-handlers.ts'
 import { runHandlers } from './routes/run-handlers.ts'
 import { ageKeyHandlers, secretHandlers } from './routes/secret-handlers.ts'
 import { overviewHandlers, settingsHandlers, systemHandlers } from './routes/system-handlers.ts'
@@ -17,7 +17,7 @@ export function apiHandlers(services: HttpServices, setupToken: string | null): 
     jobs: jobHandlers(services),
     runs: runHandlers(services),
     artifacts: artifactHandlers(services),
-    operations: operationHandlers(services),
+    retention: retentionHandlers(services),
     schedule: scheduleHandlers(services),
     nodes: nodeHandlers(services),
     secrets: secretHandlers(services),

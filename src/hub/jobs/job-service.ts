@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../core/clock.ts'
 import { BastionError } from '../../core/errors.ts'
+import type { JobRetention } from '../../core/retention.ts'
 import type { JobSpec } from '../../protocol/job-spec.ts'
 import type { AnnouncedChanges } from '../announced-changes.ts'
 import { nextRunAt } from '../scheduler/next-run-at.ts'
@@ -12,6 +13,8 @@ export interface JobService {
   create(spec: JobSpec): Promise<string>
   /** A run that is under way goes on as it began. */
   update(id: string, spec: JobSpec): Promise<void>
+  /** What it keeps of its artifacts, and nothing else. */
+  setRetention(id: string, retention: JobRetention): Promise<void>
   /** Its schedule stands still, and what waits is canceled; its runs and artifacts stay. Twice is once. */
   archive(id: string): Promise<void>
   unarchive(id: string): Promise<void>
@@ -68,6 +71,11 @@ export function createJobService({ changes, clock, newId, onSchedule, cancel }: 
           next_run_at: sameTimes ? job.next_run_at : next,
           updated_at: now,
         })
+      })
+    },
+    async setRetention(id, retention) {
+      await change(id, async ({ spec, target_id, next_run_at }, tx) => {
+        await tx.jobs.update(id, { spec: { ...spec, retention }, target_id, next_run_at, updated_at: clock.now() })
       })
     },
     async archive(id) {

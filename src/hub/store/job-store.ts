@@ -39,10 +39,6 @@ export interface JobStore {
   learnTarget(id: string, targetId: string): Promise<void>
   /** How its last run that came to an end ended. */
   noteEnded(id: string, state: RunState): Promise<void>
-  /** Its last drill, however it ended. */
-  noteDrill(id: string, operationId: string): Promise<void>
-  /** What a drill of it has proven. */
-  noteProven(id: string, proven: { proven_at: number; proven_run_id: string; proven_restore_ms: number }): Promise<void>
   /** Only a job without runs can be removed, for history is not deleted by the way. @returns whether it was */
   removeUnused(id: string): Promise<boolean>
   /** Names of jobs that write with a secret of their node; archived ones write no more. */
@@ -51,8 +47,8 @@ export interface JobStore {
   upcoming(nodeId: string, from: number, limit: number): Promise<{ id: string; name: string; next_run_at: number }[]>
 }
 
+type JobRow = Omit<Selectable<Tables['jobs']>, 'last_ended_state' | 'secret_name' | 'removing_at'>
 const columns = ['id', 'name', 'node_id', 'spec', 'target_id', 'next_run_at', 'created_at', 'updated_at', 'archived_at'] as const
-type JobRow = Pick<Selectable<Tables['jobs']>, (typeof columns)[number]>
 
 export function createJobStore({ read, write }: Databases): JobStore {
   function described() {
@@ -107,12 +103,6 @@ export function createJobStore({ read, write }: Databases): JobStore {
     },
     async noteEnded(id, state) {
       await write.updateTable('jobs').set({ last_ended_state: state }).where('id', '=', id).execute()
-    },
-    async noteDrill(id, last_drill_id) {
-      await write.updateTable('jobs').set({ last_drill_id }).where('id', '=', id).execute()
-    },
-    async noteProven(id, proven) {
-      await write.updateTable('jobs').set(proven).where('id', '=', id).execute()
     },
     async removeUnused(id) {
       const { numDeletedRows } = await write

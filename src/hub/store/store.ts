@@ -3,12 +3,14 @@ import { Kysely } from 'kysely'
 import type { Clock } from '../../core/clock.ts'
 import { type AgeKeyStore, createAgeKeyStore } from './age-key-store.ts'
 import { type ArtifactStore, createArtifactStore } from './artifact-store.ts'
+import { type BrakeStore, createBrakeStore } from './brake-store.ts'
 import type { Databases } from './databases.ts'
 import { createDeleteTaskStore, type DeleteTaskStore } from './delete-task-store.ts'
 import { createJobStore, type JobStore } from './job-store.ts'
 import { migrate } from './migrate.ts'
 import { createOverviewStore, type OverviewStore } from './overview-store.ts'
-import { createOperationStore, type OperationStore } from './operation-store.ts'
+import { createRetentionStore, type RetentionStore } from './retention-store.ts'
+import { createRunEventStore, type RunEventStore } from './run-event-store.ts'
 import { createRunStore, type RunStore } from './run-store.ts'
 import { createScheduleStore, type ScheduleStore } from './schedule-store.ts'
 import { createSecretStore, type SecretStore } from './secret-store.ts'
@@ -18,17 +20,16 @@ import { createSqliteDialect } from './sqlite-dialect.ts'
 import { startSqliteThread } from './sqlite-thread.ts'
 import type { Tables } from './tables.ts'
 import { createUserStore, type UserStore } from './user-store.ts'
-import { createWorkEventStore, type WorkEventStore } from './work-event-store.ts'
 
 /** What the Hub knows, by noun. */
 export interface Repositories {
   readonly jobs: JobStore
   readonly runs: RunStore
-  readonly runEvents: WorkEventStore
-  readonly operations: OperationStore
-  readonly operationEvents: WorkEventStore
+  readonly runEvents: RunEventStore
   readonly artifacts: ArtifactStore
   readonly deleteTasks: DeleteTaskStore
+  readonly retention: RetentionStore
+  readonly brakes: BrakeStore
   readonly schedule: ScheduleStore
   readonly users: UserStore
   readonly sessions: SessionStore
@@ -75,11 +76,11 @@ function createRepositories(databases: Databases): Repositories {
     jobs,
     settings,
     runs: createRunStore(databases),
-    runEvents: createWorkEventStore(databases, 'run'),
-    operations: createOperationStore(databases),
-    operationEvents: createWorkEventStore(databases, 'operation'),
+    runEvents: createRunEventStore(databases),
     artifacts: createArtifactStore(databases),
     deleteTasks: createDeleteTaskStore(databases),
+    retention: createRetentionStore(databases),
+    brakes: createBrakeStore(databases),
     schedule: createScheduleStore(databases, { jobs, settings }),
     users: createUserStore(databases),
     sessions: createSessionStore(databases),

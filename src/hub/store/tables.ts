@@ -33,11 +33,6 @@ export interface Tables {
     target_id: string | null
     next_run_at: number | null
     last_ended_state: string | null
-    next_drill_at: Generated<number | null>
-    last_drill_id: Generated<string | null>
-    proven_at: Generated<number | null>
-    proven_run_id: Generated<string | null>
-    proven_restore_ms: Generated<number | null>
     created_at: number
     updated_at: number
     archived_at: number | null
@@ -69,40 +64,10 @@ export interface Tables {
     node_seq: Generated<number>
     progress: string | null
     summary: string | null
+    is_clean: Generated<number | null>
   }
   run_events: {
     run_id: string
-    seq: number
-    ts: number
-    level: string
-    kind: string
-    message: string
-    fields: string
-    node_seq: number | null
-  }
-  operations: {
-    id: string
-    kind: string
-    run_id: string
-    job_id: string
-    node_id: string
-    asked_by: string
-    state: string
-    outcome: string | null
-    error: string | null
-    spec: string
-    created_at: number
-    offered_at: number | null
-    started_at: number | null
-    ended_at: number | null
-    cancel_requested_at: number | null
-    last_seq: Generated<number>
-    node_seq: Generated<number>
-    progress: string | null
-    report: string | null
-  }
-  operation_events: {
-    operation_id: string
     seq: number
     ts: number
     level: string
@@ -140,6 +105,8 @@ export interface Tables {
     suspicious: Generated<string | null>
     judged: Generated<string | null>
     judged_at: Generated<number | null>
+    /** when it was made, by the Hub's clock; null: nobody knows */
+    made_at: Generated<number | null>
   }
   artifact_delete_tasks: {
     run_id: string
@@ -164,4 +131,5 @@ export interface Tables {
     last_seq: number
   }
   artifact_delete_events: { run_id: string; seq: number; ts: number; level: string; kind: string; message: string; fields: string }
+  retention_brakes: { kind: string; scope: string; since: number; cause: string }
 }

@@ -3,8 +3,8 @@ import { ageKeyRoutes } from './age-key-routes.ts'
 import { artifactRoutes } from './artifact-routes.ts'
 import { jobRoutes } from './job-routes.ts'
 import { nodeRoutes } from './node-routes.ts'
-import { operationRoutes } from './operation-routes.ts'
 import { overviewRoutes } from './overview-routes.ts'
+import { retentionRoutes } from './retention-routes.ts'
 import type { Route } from './route.ts'
 import { runRoutes } from './run-routes.ts'
 import { scheduleRoutes } from './schedule-routes.ts'
@@ -19,7 +19,7 @@ export const api = {
   jobs: jobRoutes,
   runs: runRoutes,
   artifacts: artifactRoutes,
-  operations: operationRoutes,
+  retention: retentionRoutes,
   schedule: scheduleRoutes,
   nodes: nodeRoutes,
   secrets: secretRoutes,

@@ -1,10 +1,13 @@
 import { z } from 'zod'
+import { retentionPolicySchema } from '../../core/retention.ts'
 import { describeRoutes } from './route.ts'
 
 /** What may be changed while the Hub runs. */
 export const settingsSchema = z.strictObject({
   /** how many runs a node carries out at a time */
   runs_per_node: z.int().min(1).max(8).default(2),
+  /** what jobs keep that have no policy of their own */
+  default_retention: retentionPolicySchema.prefault({}),
 })
 export type Settings = z.infer<typeof settingsSchema>
 

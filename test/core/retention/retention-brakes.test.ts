@@ -102,7 +102,16 @@ describe('deletes', () => {
     ['those that failed are ignored or done', { failing: 0, last_failure: null }, false],
     ['nothing was ever deleted', { failing: 0, last_failure: null, last_success_at: null }, false],
   ] as const)('%s', (_title, facts, isOn) => {
-    expect(deletesCause(deletes(facts)) !== null).toBe(isOn)
+    expect(deletesCause(deletes(facts), null) !== null).toBe(isOn)
+  })
+
+  test('a failed delete that is tried again keeps the brake on until something is deleted, or it is ignored', () => {
+    const before = { kind: 'deletes', target_id: 't', run_id: 'r', at: 1000, total: 1, error: 'no' } as const
+    const waiting = deletes({ failing: 0, last_failure: null })
+    expect(deletesCause(waiting, before)).toBe(before)
+    expect(deletesCause({ ...waiting, last_success_at: 1000 }, before)).toBe(before)
+    expect(deletesCause({ ...waiting, last_success_at: 1001 }, before)).toBeNull()
+    expect(deletesCause(waiting, null)).toBeNull()
   })
 })
 
@@ -142,8 +151,8 @@ test('every brake names its release, and every brake can be released from wherev
         expect(clockCause(watch)).toBeNull()
 
         const target = { target_id: 't', failing: deletes.failing, last_failure: { run_id: 'r', at: deletes.at, error: null } }
-        expect(deletesCause({ ...target, last_success_at: deletes.at + 1 })).toBeNull()
-        expect(deletesCause({ ...target, failing: 0, last_failure: null, last_success_at: deletes.success })).toBeNull()
+        expect(deletesCause({ ...target, last_success_at: deletes.at + 1 }, null)).toBeNull()
+        expect(deletesCause({ ...target, failing: 0, last_failure: null, last_success_at: deletes.success }, null)).toBeNull()
 
         const brake: Brake = { since: 0, cause: { kind: 'clock', from: 0, to: 1 } }
         expect(nextBrake(brake, clockCause(watch), 1)).toBeNull()

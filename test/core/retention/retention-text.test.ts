@@ -23,7 +23,7 @@ test('a brake says why it is on', () => {
   expect(brakeText({ kind: 'clock', from: 0, to: 86_400_000 })).toBe(
     'the clock of the Hub jumped from 1970-01-01T00:00:00.000Z to 1970-01-02T00:00:00.000Z',
   )
-  expect(brakeText({ kind: 'deletes', target_id: 't', run_id: 'a', total: 2, error: 'refused' })).toBe(
+  expect(brakeText({ kind: 'deletes', target_id: 't', run_id: 'a', at: 0, total: 2, error: 'refused' })).toBe(
     '2 artifacts could not be deleted from the target: refused',
   )
 })

@@ -1,9 +1,10 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { buffer } from 'node:stream/consumers'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { Client } from '../../../src/client/client.ts'
+import { retentionPolicySchema } from '../../../src/core/retention.ts'
 import type { RunDetail } from '../../../src/core/run.ts'
 import { openApiDocument } from '../../../src/protocol/http/openapi.ts'
 import { admin, createBrowser, setUp, startHttpHub, testVersion } from '../../support/http-hub.ts'
@@ -15,10 +16,6 @@ async function ended(client: Client, id: string): Promise<RunDetail> {
     if (run.ended_at !== null) return run
     await wait(50)
   }
-}
-
-async function operationEnded(client: Client, id: string): Promise<void> {
-  while ((await client.operations.get({ params: { id } })).ended_at === null) await wait(50)
 }
 
 test('every route answers as the document says that the Hub serves, from an empty data directory to a downloaded file', async () => {
@@ -82,8 +79,9 @@ test('every route answers as the document says that the Hub serves, from an empt
   expect(
     (await client.schedule.preview({ body: { schedule: '0 3 * * *', schedule_timezone: 'Europe/Berlin', after: 0, count: 2 } })).fire_times,
   ).toEqual([2 * 3_600_000, 26 * 3_600_000])
-  expect(await client.settings.get()).toEqual({ runs_per_node: 2 })
-  expect(await client.settings.replace({ body: { runs_per_node: 3 } })).toEqual({ runs_per_node: 3 })
+  const default_retention = retentionPolicySchema.parse({})
+  expect(await client.settings.get()).toEqual({ runs_per_node: 2, default_retention })
+  expect(await client.settings.replace({ body: { runs_per_node: 3 } })).toEqual({ runs_per_node: 3, default_retention })
 
   await fails(client.jobs.create({ body: { name: '', source: { type: 'filesystem', paths: ['relative'] }, target } }), 'invalid_spec')
   const spec = {
@@ -120,23 +118,6 @@ test('every route answers as the document says that the Hub serves, from an empt
   const content = await client.runs.download({ params: { id }, query: { path: `${prefix}/to ada.txt` } })
   expect((await buffer(content)).toString()).toBe('dear Ada')
   await fails(client.runs.download({ params: { id }, query: { path: 'absent' } }), 'entry_not_found')
-
-  const plan = await client.operations.planRestore({ params: { id }, body: { only: [source] } })
-  expect(plan).toMatchObject({ files: 1, fits: true, conflicts: { total: 0 } })
-  const { operation_id: restore } = await client.operations.restore({ params: { id }, body: { only: [source] } })
-  const { operation_id: verify } = await client.operations.verify({ params: { id }, body: { level: 'chain' } })
-  const { operation_id: drill } = await client.operations.drill({ params: { id } })
-  for (const operation of [restore, verify, drill]) await operationEnded(client, operation)
-  expect((await client.operations.list({ query: { run_id: id } })).items).toMatchObject([
-    { kind: 'drill', status: 'success' },
-    { kind: 'verify', status: 'success' },
-    { kind: 'restore', status: 'success' },
-  ])
-  expect((await client.operations.events({ params: { id: drill } })).items.at(-1)).toMatchObject({ kind: 'complete' })
-  const stopped = await client.operations.cancel({ params: { id: (await client.operations.drill({ params: { id } })).operation_id } })
-  expect(stopped.cancel_requested_at).not.toBeNull()
-  await operationEnded(client, stopped.id)
-  await fails(client.operations.cancel({ params: { id: drill } }), 'conflict')
 
   const { run_id: newest } = await client.jobs.run({ params })
   await ended(client, newest)
@@ -218,6 +199,8 @@ test('every route answers as the document says that the Hub serves, from an empt
   expect((await ended(client, asked[1]!.run_id)).status).toMatch(/canceled|success/)
   await ended(client, asked[0]!.run_id)
 
+  await askRetention(client, hub.folder)
+
   expect((await client.jobs.archive({ params })).archived_at).not.toBeNull()
   await fails(client.jobs.run({ params }), 'conflict')
   expect((await client.jobs.list({ query: { archived: 'true' } })).items).toHaveLength(1)
@@ -231,3 +214,39 @@ test('every route answers as the document says that the Hub serves, from an empt
   expect([...checker.succeeded].toSorted()).toEqual(all.toSorted())
   expect(hub.errors).toEqual([])
 })
+
+/** A job that keeps its last two artifacts, and finds less and less. */
+async function askRetention(client: Client, folder: string): Promise<void> {
+  const source = path.join(folder, 'shrinking')
+  await mkdir(source)
+  const file = (number: number) => path.join(source, `${number}.txt`)
+  for (let number = 0; number < 40; number++) await writeFile(file(number), 'content')
+  const target = { type: 'local_dir', path: path.join(folder, 'target') } as const
+  const job = await client.jobs.create({ body: { name: 'shrinking', source: { type: 'filesystem', paths: [source] }, target } })
+  const params = { id: job.id }
+  const backUp = async () => (await ended(client, (await client.jobs.run({ params })).run_id)).id
+  const runs: string[] = []
+  for (let run = 0; run < 5; run++) runs.push(await backUp())
+  expect(await client.retention.get({ params })).toMatchObject({ retention: { mode: 'inherit' }, active: false, brakes: [] })
+
+  const asked = await client.retention.preview({ params, body: { retention: { enabled: true, keep_last: 2 }, months: 3 } })
+  expect(asked).toMatchObject({ totals: { keep: 2, delete: 3, delete_now: 3 }, foreseen_by: 'nothing' })
+  expect(asked.delete.map(({ run_id }) => run_id)).toEqual(runs.slice(0, 3))
+  await expect(client.retention.apply({ params, body: {} })).rejects.toMatchObject({ code: 'conflict' })
+  await expect(client.retention.replace({ params, body: { enabled: true } })).rejects.toMatchObject({ code: 'invalid_spec' })
+  expect(await client.retention.replace({ params, body: { enabled: true, keep_last: 2 } })).toMatchObject({ active: true, policy: { keep_last: 2 } })
+
+  for (let number = 0; number < 30; number++) await rm(file(number))
+  const small = await backUp()
+  expect((await client.retention.brakes()).items).toMatchObject([{ kind: 'suspicious', job_id: job.id, overdue: false }])
+  await expect(client.retention.apply({ params, body: {} })).rejects.toMatchObject({ code: 'conflict', details: { brake: 'suspicious' } })
+  expect(await client.retention.accept({ params, body: { run_id: small } })).toMatchObject({ brakes: [] })
+  for (let number = 30; number < 38; number++) await rm(file(number))
+  const smaller = await backUp()
+  expect(await client.retention.giveUp({ params, body: { run_id: smaller } })).toMatchObject({ brakes: [] })
+
+  const { fingerprint, delete: gone } = await client.retention.preview({ params, body: {} })
+  expect(gone.map(({ run_id }) => run_id)).toEqual([...runs.slice(0, 4), smaller])
+  expect(await client.retention.apply({ params, body: { fingerprint } })).toEqual({ run_ids: gone.map(({ run_id }) => run_id), remaining: 0 })
+  await client.retention.releaseClock()
+}

@@ -3,9 +3,12 @@ import path from 'node:path'
 import { Kysely } from 'kysely'
 import { expect, test } from 'vitest'
 import { createArtifactStore } from '../../../src/hub/store/artifact-store.ts'
+import { createBrakeStore } from '../../../src/hub/store/brake-store.ts'
 import { createDeleteTaskStore } from '../../../src/hub/store/delete-task-store.ts'
 import { createJobStore } from '../../../src/hub/store/job-store.ts'
 import { createOverviewStore } from '../../../src/hub/store/overview-store.ts'
+import { createRetentionStore } from '../../../src/hub/store/retention-store.ts'
+import { createRunEventStore } from '../../../src/hub/store/run-event-store.ts'
 import { createRunStore } from '../../../src/hub/store/run-store.ts'
 import { createScheduleStore } from '../../../src/hub/store/schedule-store.ts'
 import { createSettingStore } from '../../../src/hub/store/setting-store.ts'
@@ -13,8 +16,6 @@ import { createSqliteDialect } from '../../../src/hub/store/sqlite-dialect.ts'
 import type { SqliteStatement } from '../../../src/hub/store/sqlite-statement.ts'
 import { startSqliteThread } from '../../../src/hub/store/sqlite-thread.ts'
 import { openStore } from '../../../src/hub/store/store.ts'
-import { createWorkEventStore } from '../../../src/hub/store/work-event-store.ts'
-import { createOperationStore } from '../../../src/hub/store/operation-store.ts'
 import type { Tables } from '../../../src/hub/store/tables.ts'
 import { createFakeClock } from '../../support/fake-clock.ts'
 import { anId, someTime } from '../../support/hub-records.ts'
@@ -57,13 +58,13 @@ function makeRepositories(db: Kysely<Tables>) {
   return {
     jobs,
     runs: createRunStore(databases),
-    runEvents: createWorkEventStore(databases, 'run'),
+    runEvents: createRunEventStore(databases),
     schedule: createScheduleStore(databases, { jobs, settings }),
     overview: createOverviewStore(databases),
     artifacts: createArtifactStore(databases),
     deleteTasks: createDeleteTaskStore(databases),
-    operations: createOperationStore(databases),
-    operationEvents: createWorkEventStore(databases, 'operation'),
+    retention: createRetentionStore(databases),
+    brakes: createBrakeStore(databases),
   }
 }
 
@@ -73,6 +74,40 @@ const cursor = anId(someTime, 'y')
 const place = { node_id: 'hub', target_id: 'target-1' }
 const newestFirst = { sort: 'ended_at', order: 'desc' } as const
 const at = `${someTime}.${id}`
+
+const retentionQuestions: Record<string, [ask: Parameters<typeof plansOf>[0], plans: string[]]> = {
+  'what retention decides on': [
+    ({ retention }) => retention.artifacts('job'),
+    [
+      'SEARCH run_artifacts USING COVERING INDEX run_artifacts_retention (job_id=?)',
+      'SEARCH run_artifacts USING INDEX run_artifacts_damaged (job_id=?)',
+    ],
+  ],
+  'what retention has asked for': [
+    ({ retention }) => retention.requestedSince('job', 0),
+    ['SEARCH artifact_delete_tasks USING COVERING INDEX artifact_delete_tasks_asked (job_id=? AND requested_by=? AND requested_at>?)'],
+  ],
+  'what a run is compared with': [
+    ({ retention }) => retention.acceptedBefore(id, 'job', 5),
+    ['SEARCH run_artifacts USING INDEX run_artifacts_job (job_id=?)'],
+  ],
+  'what waits for a judgement': [
+    ({ retention }) => retention.unjudged('job', 10),
+    ['SEARCH run_artifacts USING INDEX run_artifacts_suspicious (job_id=?)'],
+  ],
+  'how the last runs ended': [({ retention }) => retention.lastEnded('job', 3), ['SEARCH runs USING INDEX runs_job (job_id=?)']],
+  'the last delete of a target': [
+    ({ retention }) => retention.lastSuccess('target'),
+    ['SEARCH artifact_delete_tasks USING COVERING INDEX artifact_delete_tasks_done (target_id=?)'],
+  ],
+  'jobs that retention looks at': [({ retention }) => retention.jobs(id, 100), ['SEARCH jobs USING INDEX jobs_listed (id>?)']],
+  'the brakes of a job': [
+    ({ brakes }) => brakes.holding('job', ['target']),
+    [
+      'MULTI-INDEX OR | INDEX 1 | SEARCH retention_brakes USING PRIMARY KEY (kind=? AND scope=?) | INDEX 2 | SEARCH retention_brakes USING PRIMARY KEY (kind=? AND scope=?) | INDEX 3 | SEARCH retention_brakes USING PRIMARY KEY (kind=? AND scope=?) | USE TEMP B-TREE FOR ORDER BY',
+    ],
+  ],
+}
 
 const questions: Record<string, [ask: Parameters<typeof plansOf>[0], plans: string[]]> = {
   'the list of jobs': [
@@ -223,7 +258,7 @@ const questions: Record<string, [ask: Parameters<typeof plansOf>[0], plans: stri
   ],
 }
 
-for (const [name, [ask, plans]] of Object.entries(questions)) {
+for (const [name, [ask, plans]] of Object.entries({ ...questions, ...retentionQuestions })) {
   test(`${name}: found by an index`, async () => {
     expect(await plansOf(ask)).toEqual(plans)
   })

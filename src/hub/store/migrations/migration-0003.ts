@@ -2,54 +2,31 @@ import type { Migration } from './migration.ts'
 
 export const migration0003: Migration = {
   version: 3,
-  name: 'operations',
+  name: 'retention',
   statements: [
-    // What was proven stays known when the run's own row is pruned.
-    `create table operations (
-      id text primary key not null,
-      kind text not null,
-      run_id text not null,
-      job_id text not null references jobs (id) on delete cascade,
-      node_id text not null,
-      asked_by text not null,
-      state text not null,
-      outcome text,
-      error text,
-      spec text not null,
-      created_at integer not null,
-      offered_at integer,
-      started_at integer,
-      ended_at integer,
-      cancel_requested_at integer,
-      last_seq integer not null default 0,
-      node_seq integer not null default 0,
-      progress text,
-      report text
-    ) strict`,
-    `create index operations_job on operations (job_id, id)`,
-    `create index operations_run on operations (run_id, id)`,
-    `create index operations_kind on operations (kind, id)`,
-    `create index operations_state on operations (state, id)`,
-    `create index operations_unended_node on operations (node_id, state, id) where ended_at is null`,
+    // Null: it has not ended, or not with an artifact.
+    `alter table runs add column is_clean integer`,
+    `update runs set is_clean = (issues_total = 0) where state = 'finished'`,
 
-    `create table operation_events (
-      operation_id text not null references operations (id) on delete cascade,
-      seq integer not null,
-      ts integer not null,
-      level text not null,
+    // When it was made, by the Hub's clock. Null: nobody knows what the Hub's clock said, it was found on its target.
+    `alter table run_artifacts add column made_at integer`,
+    `update run_artifacts set made_at = min(ended_at, max(completed_at, coalesce((select offered_at from runs where id = run_id), ended_at)))`,
+    // All that a look at a job reads.
+    `create index run_artifacts_retention on run_artifacts
+      (job_id, run_id, made_at, completed_at, ended_at, grade, pinned_at, target_id, status, judged, suspicious)
+      where status = 'present'`,
+    `create index run_artifacts_suspicious on run_artifacts (job_id, run_id)
+      where suspicious is not null and judged is null and status = 'present'`,
+    `create index run_artifacts_damaged on run_artifacts (job_id) where status = 'error' and last_error_kind = 'damaged'`,
+    `create index artifact_delete_tasks_done on artifact_delete_tasks (target_id, ended_at) where status = 'done'`,
+
+    // The brakes that are on. \`scope\`: the id of the job or of the target; empty for the whole Hub.
+    `create table retention_brakes (
       kind text not null,
-      message text not null,
-      fields text not null,
-      node_seq integer,
-      primary key (operation_id, seq)
+      scope text not null,
+      since integer not null,
+      cause text not null,
+      primary key (kind, scope)
     ) strict, without rowid`,
-
-    // Drills: when the next one is due, the last one, and what the last one that succeeded has proven.
-    `alter table jobs add column next_drill_at integer`,
-    `alter table jobs add column last_drill_id text`,
-    `alter table jobs add column proven_at integer`,
-    `alter table jobs add column proven_run_id text`,
-    `alter table jobs add column proven_restore_ms integer`,
-    `create index jobs_drill_due on jobs (node_id, next_drill_at) where next_drill_at is not null`,
   ],
 }

@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest'
+import { type RunState, runStates, type RunOutcome } from '../../src/core/run.ts'
+import { codedFailure, nextRunState, type RunStep } from '../../src/core/run-state.ts'
+
+const now = 1000
+const unreachable = codedFailure('target_unreachable', 'no answer')
+const stored = {
+  status: 'warning',
+  artifact: {},
+  consistency_changed_total: 0,
+  issues: { total: 0, sample: [] },
+  summary: {},
+} as unknown as RunOutcome
+
+const steps = {
+  offer: { type: 'offer' },
+  accept: { type: 'accept' },
+  refuse: { type: 'refuse', error: unreachable },
+  cancel: { type: 'cancel' },
+  'end stored': { type: 'end', outcome: stored },
+  'end failed': { type: 'end', outcome: { status: 'failed', error: unreachable } },
+  'end canceled': { type: 'end', outcome: { status: 'canceled' } },
+  lose: { type: 'lose' },
+  expire: { type: 'expire' },
+} as const satisfies Record<string, RunStep>
+
+/** What each step makes of each state: the state it moves to, `=` when nothing is new, `-` when it does not happen there. */
+const table: Record<RunState, Record<keyof typeof steps, RunState | '=' | '-'>> = {
+  queued: cells('dispatched - failed canceled - - - - failed'),
+  dispatched: cells('= running failed canceling finished failed canceled = -'),
+  running: cells('= = - canceling finished failed canceled failed -'),
+  canceling: cells('= = canceled = finished failed canceled canceled -'),
+  finished: cells('- - - - - - - - -'),
+  failed: cells('- - - - - - - - -'),
+  canceled: cells('- - - - - - - - -'),
+  rejected: cells('- - - - - - - - -'),
+}
+
+function cells(text: string): Record<keyof typeof steps, RunState | '=' | '-'> {
+  const found = text.split(' ') as (RunState | '=' | '-')[]
+  return Object.fromEntries(Object.keys(steps).map((name, at) => [name, found[at]])) as Record<keyof typeof steps, RunState | '=' | '-'>
+}
+
+for (const state of runStates) {
+  for (const [name, step] of Object.entries(steps)) {
+    const expected = table[state][name as keyof typeof steps]
+    test(`${state}, ${name}: ${{ '=': 'nothing new', '-': 'does not happen' }[expected as string] ?? expected}`, () => {
+      const move = nextRunState(state, step, now)
+      const found = 'moves' in move ? move.moves.state : 'stays' in move ? '=' : '-'
+      expect(found).toBe(expected)
+    })
+  }
+}
+
+test('a state carries the facts that are true in it', () => {
+  const facts = (state: RunState, step: RunStep) => (nextRunState(state, step, now) as { moves: object }).moves
+  expect(facts('queued', steps.offer)).toEqual({ state: 'dispatched', offered_at: now })
+  expect(facts('dispatched', steps.accept)).toEqual({ state: 'running', started_at: now })
+  expect(facts('running', steps.cancel)).toEqual({ state: 'canceling', cancel_requested_at: now })
+  expect(facts('canceling', steps['end stored'])).toEqual({ state: 'finished', outcome: 'warning', ended_at: now })
+  expect(facts('running', steps['end failed'])).toEqual({ state: 'failed', error: unreachable, ended_at: now })
+  expect(facts('running', steps.lose)).toMatchObject({ state: 'failed', error: { code: 'interrupted' }, ended_at: now })
+  expect(facts('queued', steps.expire)).toMatchObject({ state: 'failed', error: { code: 'node_offline' }, ended_at: now })
+  expect(facts('queued', steps.cancel)).toEqual({ state: 'canceled', cancel_requested_at: now, ended_at: now })
+})
