@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { addArtifactCommands } from './commands/artifact-commands.ts'
 import { addBackupCommand } from './commands/backup-command.ts'
 import type { RunCommand } from './commands/command.ts'
 import { addHubCommand } from './commands/hub-command.ts'
@@ -25,6 +26,7 @@ export function createProgram(run: RunCommand): Command {
   addLoginCommands(program, run)
   addJobCommands(program, run)
   addRunCommands(program, run)
+  addArtifactCommands(program, run)
   addBackupCommand(program, run)
   addRestoreCommand(program, run)
   addVerifyCommand(program, run)

@@ -8,6 +8,7 @@ import { createRetention, type Retention } from './artifacts/retention.ts'
 import { type ArtifactDeletion, createArtifactDeletion } from './artifacts/artifact-deletion.ts'
 import { type ArtifactPins, createArtifactPins } from './artifacts/artifact-pins.ts'
 import { createDeleteQueue } from './artifacts/delete-queue.ts'
+import { createRunPruning } from './artifacts/run-pruning.ts'
 import { createDispatch, type Dispatch } from './dispatch/dispatch.ts'
 import type { PlanSecrets } from './dispatch/dispatch-services.ts'
 import type { HubLog } from './hub-log.ts'
@@ -51,9 +52,12 @@ export interface HubOptions {
   runsPerNode?: () => number
   /** what jobs inherit, asked each time; when absent nothing is deleted of a job that has no policy of its own */
   hubRetention?: () => RetentionPolicy
+  /** how long runs are remembered whose artifact is gone, asked each time; 180 when absent */
+  historyDays?: () => number
 }
 
 const longestTickMs = 30_000
+const pruneEveryMs = 60 * 60_000
 const nothingDeleted = retentionPolicySchema.parse({})
 
 /** Starts a Hub on its store: from here on schedules fire. */
@@ -66,6 +70,7 @@ export async function createHub({
   link,
   runsPerNode = () => 2,
   hubRetention = () => nothingDeleted,
+  historyDays = () => 180,
 }: HubOptions): Promise<Hub> {
   const newId = () => uuidv7(clock.now(), random(10))
   const hubId = await store.settings.putIfAbsent('hub.id', z.string(), newId(), clock.now())
@@ -82,7 +87,30 @@ export async function createHub({
   const deletes = opened.use(
     createDeleteQueue({ hubId, store, changes, nodes, vault, clock, log, random: chance, workerId: newId(), onRoom: () => deleteLoop.wake() }),
   )
-  const deleteLoop = opened.use(startTickLoop({ tick: deletes.tick, longestMs: longestTickMs, clock, log }))
+  const pruning = createRunPruning({ store, changes, clock, historyDays })
+  const deleteLoop = opened.use(
+    startTickLoop({
+      async tick() {
+        await pruning.removeJobs()
+        return deletes.tick()
+      },
+      longestMs: longestTickMs,
+      clock,
+      log,
+    }),
+  )
+  opened.use(
+    startTickLoop({
+      async tick() {
+        const runs = await pruning.prune()
+        if (runs > 0) log.info({ runs }, 'old runs were forgotten')
+        return null
+      },
+      longestMs: pruneEveryMs,
+      clock,
+      log,
+    }),
+  )
   const deletion = createArtifactDeletion({ changes, clock, random: chance, onTask: deleteLoop.wake })
   opened.use(live.subscribe('nodes', (message) => void (message.type === 'node.changed' && message.connected && deleteLoop.wake())))
   if (link !== undefined) nodes.connect(localNodeId, link)
@@ -100,7 +128,7 @@ export async function createHub({
   const retention = createRetention({ store, changes, deletion, hubPolicy: hubRetention, clock, log })
   // A loop of its own: schedules do not wait for a look at a million artifacts.
   opened.use(startTickLoop({ tick: () => retention.tick(), longestMs: longestTickMs, clock, log }))
-  const jobs = createJobService({ changes, clock, newId, onSchedule: loop.wake, cancel: dispatch.cancel })
+  const jobs = createJobService({ store, changes, clock, newId, deletion, onSchedule: loop.wake, cancel: dispatch.cancel })
   const kept = opened.move()
   return {
     hubId,

@@ -67,6 +67,18 @@ test('from the command line: the first administrator, a job, a run that is follo
   expect((await runBastion(['run', 'cancel', String(listed!['id'])], { env })).stderr).toContain('the run has ended')
   expect((await bastion(['list', at('target')], { env })).stdout).toContain(job)
 
+  const runId = String(listed!['id'])
+  expect((await run('artifact', 'list', '--job', job)).stdout).toMatch(new RegExp(`^${runId} {2}a {2}\\S+ {2}present {2}1 files, `))
+  await run('artifact', 'pin', runId)
+  expect((await run('artifact', 'list', '--pinned')).stdout).toMatch(/ {2}pinned$/m)
+  expect((await runBastion(['artifact', 'delete', runId], { env })).stderr).toContain('is pinned')
+  await run('artifact', 'delete', runId, '--force')
+  while ((await run('artifact', 'list')).stdout !== '') await wait(50)
+  expect((await run('artifact', 'list', '--status', 'deleted')).stdout).toContain(runId)
+  expect((await run('artifact', 'log', runId)).stdout).toMatch(/requested.*\n.*started.*\n.* {2}info {2}deleted {2}it is deleted\n$/)
+  expect((await runBastion(['artifact', 'retry', runId], { env })).stderr).toContain('a delete that is done cannot retry now')
+  expect((await runBastion(['list', at('target')], { env })).stdout).toBe('')
+
   await run('logout')
   expect((await runBastion(['run', 'list'], { env: { ...env, BASTION_HUB_URL: hub.url } })).code).toBe(1)
 })

@@ -6,7 +6,11 @@ import type { HttpServices } from './http-services.ts'
 import { isLoopbackHost } from './transport.ts'
 
 /** `/metrics` for Prometheus: whoever knows the token may read it, or without one a process of this machine. */
-export function registerMetrics(app: FastifyInstance, { store, nodes }: Pick<HttpServices, 'store' | 'nodes'>, token: string | null): void {
+export function registerMetrics(
+  app: FastifyInstance,
+  { store, nodes, clock }: Pick<HttpServices, 'store' | 'nodes' | 'clock'>,
+  token: string | null,
+): void {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, prefix: 'bastion_' })
   const shared = { registers: [registry] }
@@ -35,11 +39,35 @@ export function registerMetrics(app: FastifyInstance, { store, nodes }: Pick<Htt
   const runs = new Gauge({ name: 'bastion_runs', help: 'Runs that have not ended', labelNames: ['status'], ...shared })
   const connected = new Gauge({ name: 'bastion_nodes_connected', help: 'Nodes that are connected', ...shared })
 
+  const artifacts = new Gauge({ name: 'bastion_artifacts', help: 'Artifacts that may still be there', labelNames: ['status'], ...shared })
+  const presentBytes = new Gauge({
+    name: 'bastion_artifacts_present_bytes',
+    help: 'What artifacts that are present take on their targets',
+    labelNames: ['target_type'],
+    ...shared,
+  })
+  const deletes = new Gauge({ name: 'bastion_delete_tasks', help: 'Deletes of artifacts', labelNames: ['status'], ...shared })
+  const oldestBlocked = new Gauge({
+    name: 'bastion_delete_oldest_blocked_seconds',
+    help: 'How long the oldest delete that is blocked has been wanted; 0 when none is',
+    ...shared,
+  })
+
   app.get('/metrics', async (request, reply) => {
     admit(request, token)
-    const [jobCounts, runCounts] = await Promise.all([store.overview.jobCounts(), store.overview.runCounts()])
+    const [jobCounts, runCounts, artifactCounts, deleteCounts] = await Promise.all([
+      store.overview.jobCounts(),
+      store.overview.runCounts(),
+      store.artifacts.counts(),
+      store.deleteTasks.counts(),
+    ])
     for (const [state, count] of Object.entries(jobCounts)) jobs.set({ state }, count)
     for (const [status, count] of Object.entries(runCounts)) runs.set({ status }, count)
+    for (const [status, count] of Object.entries(artifactCounts.status)) artifacts.set({ status }, count)
+    presentBytes.reset()
+    for (const { target_type, stored_bytes } of artifactCounts.present) presentBytes.set({ target_type }, stored_bytes)
+    for (const [status, count] of Object.entries(deleteCounts.status)) deletes.set({ status }, count)
+    oldestBlocked.set(deleteCounts.oldestBlockedAt === null ? 0 : Math.max(0, (clock.now() - deleteCounts.oldestBlockedAt) / 1000))
     connected.set(nodes.connected().length)
     return reply.type(registry.contentType).send(await registry.metrics())
   })

@@ -1,5 +1,4 @@
 import type { Selectable } from 'kysely'
-import { sql } from 'kysely'
 import type { RunState } from '../../core/run.ts'
 import { type Job, jobSpecSchema, type JobSpec } from '../../protocol/job-spec.ts'
 import type { Databases } from './databases.ts'
@@ -39,8 +38,6 @@ export interface JobStore {
   learnTarget(id: string, targetId: string): Promise<void>
   /** How its last run that came to an end ended. */
   noteEnded(id: string, state: RunState): Promise<void>
-  /** Only a job without runs can be removed, for history is not deleted by the way. @returns whether it was */
-  removeUnused(id: string): Promise<boolean>
   /** Names of jobs that write with a secret of their node; archived ones write no more. */
   usingSecret(nodeId: string, secretName: string, limit: number): Promise<string[]>
   /** Jobs of a node by their next time, those without left out: `next_run_at` from `from` on. */
@@ -103,14 +100,6 @@ export function createJobStore({ read, write }: Databases): JobStore {
     },
     async noteEnded(id, state) {
       await write.updateTable('jobs').set({ last_ended_state: state }).where('id', '=', id).execute()
-    },
-    async removeUnused(id) {
-      const { numDeletedRows } = await write
-        .deleteFrom('jobs')
-        .where('id', '=', id)
-        .where(({ not, exists, selectFrom }) => not(exists(selectFrom('runs').select(sql.lit(1).as('one')).where('job_id', '=', id))))
-        .executeTakeFirst()
-      return numDeletedRows > 0n
     },
     async usingSecret(nodeId, secretName, limit) {
       const rows = await read

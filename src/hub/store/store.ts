@@ -6,6 +6,7 @@ import { type ArtifactStore, createArtifactStore } from './artifact-store.ts'
 import { type BrakeStore, createBrakeStore } from './brake-store.ts'
 import type { Databases } from './databases.ts'
 import { createDeleteTaskStore, type DeleteTaskStore } from './delete-task-store.ts'
+import { createHistoryStore, type HistoryStore } from './history-store.ts'
 import { createJobStore, type JobStore } from './job-store.ts'
 import { migrate } from './migrate.ts'
 import { createOverviewStore, type OverviewStore } from './overview-store.ts'
@@ -30,6 +31,7 @@ export interface Repositories {
   readonly deleteTasks: DeleteTaskStore
   readonly retention: RetentionStore
   readonly brakes: BrakeStore
+  readonly history: HistoryStore
   readonly schedule: ScheduleStore
   readonly users: UserStore
   readonly sessions: SessionStore
@@ -81,6 +83,7 @@ function createRepositories(databases: Databases): Repositories {
     deleteTasks: createDeleteTaskStore(databases),
     retention: createRetentionStore(databases),
     brakes: createBrakeStore(databases),
+    history: createHistoryStore(databases),
     schedule: createScheduleStore(databases, { jobs, settings }),
     users: createUserStore(databases),
     sessions: createSessionStore(databases),

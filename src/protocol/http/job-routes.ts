@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { jobIdSchema, runIdSchema } from '../../core/ids.ts'
+import { jobFields } from '../../core/job.ts'
 import { runSchema, runStatusSchema } from '../../core/run.ts'
 import { jobSchema, jobSpecSchema } from '../job-spec.ts'
 import { pageOf, pageQuery } from './page.ts'
@@ -42,10 +43,12 @@ export const jobRoutes = describeRoutes({
   remove: {
     method: 'DELETE',
     path: '/jobs/:id',
-    summary: 'Remove a job that never ran; one with runs is archived instead',
+    summary: 'Remove a job with its history. While it has artifacts, say what becomes of them: keep them where they are, or delete them first',
     access: 'operator',
     params,
-    answer: { status: 204 },
+    query: z.object({ artifacts: z.enum(['keep', 'delete']).optional() }),
+    /** `removing`: it is archived, and goes when its last artifact has gone */
+    answer: { status: 200, json: z.object({ result: z.enum(['removed', 'removing']) }) },
   },
   run: {
     method: 'POST',
@@ -59,9 +62,10 @@ export const jobRoutes = describeRoutes({
   archive: {
     method: 'POST',
     path: '/jobs/:id/archive',
-    summary: 'Stop the schedule of a job and put it aside',
+    summary: 'Stop the schedule of a job and put it aside; its artifacts stay, or are deleted but for those that are pinned',
     access: 'operator',
     params,
+    query: z.object({ delete_artifacts: z.enum(['true', 'false']).default('false') }),
     answer: { status: 200, json: jobSchema },
   },
   unarchive: {
@@ -71,6 +75,15 @@ export const jobRoutes = describeRoutes({
     access: 'operator',
     params,
     answer: { status: 200, json: jobSchema },
+  },
+  clone: {
+    method: 'POST',
+    path: '/jobs/:id/clone',
+    summary: 'Make another job like this one, without its schedule',
+    access: 'operator',
+    params,
+    body: z.strictObject({ name: jobFields.name.optional() }),
+    answer: { status: 201, json: jobSchema },
   },
   runs: {
     method: 'GET',

@@ -10,6 +10,10 @@ export const overviewSchema = z.object({
   /** `failing`: active jobs whose last run that ended has failed */
   jobs: z.object({ active: count, scheduled: count, archived: count, failing: count }),
   runs: z.object({ queued: count, running: count }),
+  /** those that may still be there; `present_bytes`: what those that are present take */
+  artifacts: z.object({ present: count, deleting: count, error: count, present_bytes: count }),
+  /** deletes that wait for a person, and since when the oldest blocked one is wanted */
+  deletes: z.object({ blocked: count, abandoned: count, oldest_blocked_at: timestampSchema.nullable() }),
   /** at most 20, the oldest first */
   running: z.array(runSchema),
   /** at most 20 */

@@ -8,6 +8,8 @@ export const settingsSchema = z.strictObject({
   runs_per_node: z.int().min(1).max(8).default(2),
   /** what jobs keep that have no policy of their own */
   default_retention: retentionPolicySchema.prefault({}),
+  /** how long runs are remembered whose artifact is gone */
+  run_history_days: z.int().min(1).max(36_500).default(180),
 })
 export type Settings = z.infer<typeof settingsSchema>
 

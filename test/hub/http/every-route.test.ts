@@ -1,4 +1,5 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
 import { buffer } from 'node:stream/consumers'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -80,8 +81,9 @@ test('every route answers as the document says that the Hub serves, from an empt
     (await client.schedule.preview({ body: { schedule: '0 3 * * *', schedule_timezone: 'Europe/Berlin', after: 0, count: 2 } })).fire_times,
   ).toEqual([2 * 3_600_000, 26 * 3_600_000])
   const default_retention = retentionPolicySchema.parse({})
-  expect(await client.settings.get()).toEqual({ runs_per_node: 2, default_retention })
-  expect(await client.settings.replace({ body: { runs_per_node: 3 } })).toEqual({ runs_per_node: 3, default_retention })
+  const others = { default_retention, run_history_days: 180 }
+  expect(await client.settings.get()).toEqual({ runs_per_node: 2, ...others })
+  expect(await client.settings.replace({ body: { runs_per_node: 3 } })).toEqual({ runs_per_node: 3, ...others })
 
   await fails(client.jobs.create({ body: { name: '', source: { type: 'filesystem', paths: ['relative'] }, target } }), 'invalid_spec')
   const spec = {
@@ -205,6 +207,14 @@ test('every route answers as the document says that the Hub serves, from an empt
   await fails(client.jobs.run({ params }), 'conflict')
   expect((await client.jobs.list({ query: { archived: 'true' } })).items).toHaveLength(1)
   expect((await client.jobs.unarchive({ params })).archived_at).toBeNull()
+
+  const copy = await client.jobs.clone({ params, body: {} })
+  expect(copy).toMatchObject({ name: 'letters (copy)', schedule: null, last_run: null, target })
+  expect(await client.jobs.remove({ params: { id: copy.id } })).toEqual({ result: 'removed' })
+  const turn = { id: both[0]! }
+  await fails(client.jobs.remove({ params: turn }), 'conflict')
+  expect(await client.jobs.remove({ params: turn, query: { artifacts: 'keep' } })).toEqual({ result: 'removed' })
+  expect(existsSync(path.join(target.path, turn.id, asked[0]!.run_id, 'complete.json'))).toBe(true)
 
   browser.csrfToken = (await client.auth.changePassword({ body: { current_password: admin.password, new_password: 'another long one' } })).csrf_token
   await client.auth.logout()

@@ -109,6 +109,9 @@ export const artifactContract: readonly StoreContractCase[] = [
       assert.deepEqual(await found({ job_id: present!.job_id, node_id: 'hub', target_type: 'local_dir' }), [0, 1, 4])
       assert.deepEqual(await store.artifacts.liveOf(present!.job_id, '', 10), [order[0], order[1], order[4]])
       assert.deepEqual(await store.artifacts.liveOf(present!.job_id, order[0]!, 1), [order[1]])
+      await addTask(store, missing!, { status: 'done', next_attempt_at: null })
+      await set(gone, 'deleted', { status: 'missing' })
+      await addTask(store, gone!, { status: 'done', next_attempt_at: null, missing_confirmed: true })
       assert.equal(await store.artifacts.missingSince('target-1', someTime), 1)
       assert.equal(await store.artifacts.missingSince('target-1', someTime + 1), 0)
       assert.deepEqual(await store.artifacts.counts(), {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { RunEvent } from '../../../src/core/run-event.ts'
 import type { Store } from '../../../src/hub/store/store.ts'
-import { aJob, anId, aRun, someTime } from '../../support/hub-records.ts'
+import { aDeleteTask, aJob, anArtifact, anId, aRun, someTime } from '../../support/hub-records.ts'
 import { z } from 'zod'
 
 /** What every database under the store keeps to, as data: each case gets a store with nothing in it. */
@@ -73,14 +73,23 @@ export const storeContract: readonly StoreContractCase[] = [
     },
   },
   {
-    name: 'removes a job only while it has no run',
+    name: 'removes a job with all that belongs to it, and nothing else',
     async run(store) {
-      const { job } = await jobWithRun(store)
-      assert.equal(await store.jobs.removeUnused(job.id), false)
+      const { job, run } = await jobWithRun(store)
       const other = aJob({ spec: { name: 'other' } })
       await store.jobs.insert(other)
-      assert.equal(await store.jobs.removeUnused(other.id), true)
-      assert.equal(await store.jobs.get(other.id), null)
+      await store.runEvents.append(run.id, [event('queued')])
+      await store.artifacts.insert(anArtifact(run))
+      await store.deleteTasks.insert(aDeleteTask(anArtifact(run)))
+      await store.deleteTasks.log(run.id, { ts: someTime, level: 'info', kind: 'requested', message: 'gone', fields: {} })
+      await store.history.removeJob(job.id)
+      assert.equal(await store.jobs.get(job.id), null)
+      assert.equal(await store.runs.get(run.id), null)
+      assert.equal(await store.artifacts.get(run.id), null)
+      assert.equal(await store.deleteTasks.get(run.id), null)
+      assert.deepEqual(await store.deleteTasks.events(run.id, 0, 10), [])
+      assert.deepEqual((await store.runEvents.list(run.id, 0, 10)).items, [])
+      assert.notEqual(await store.jobs.get(other.id), null)
     },
   },
   {

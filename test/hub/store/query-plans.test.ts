@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { createArtifactStore } from '../../../src/hub/store/artifact-store.ts'
 import { createBrakeStore } from '../../../src/hub/store/brake-store.ts'
 import { createDeleteTaskStore } from '../../../src/hub/store/delete-task-store.ts'
+import { createHistoryStore } from '../../../src/hub/store/history-store.ts'
 import { createJobStore } from '../../../src/hub/store/job-store.ts'
 import { createOverviewStore } from '../../../src/hub/store/overview-store.ts'
 import { createRetentionStore } from '../../../src/hub/store/retention-store.ts'
@@ -65,6 +66,7 @@ function makeRepositories(db: Kysely<Tables>) {
     deleteTasks: createDeleteTaskStore(databases),
     retention: createRetentionStore(databases),
     brakes: createBrakeStore(databases),
+    history: createHistoryStore(databases),
   }
 }
 
@@ -252,6 +254,18 @@ const questions: Record<string, [ask: Parameters<typeof plansOf>[0], plans: stri
     ['SEARCH artifact_delete_tasks USING INDEX artifact_delete_tasks_status (status=?) | USE TEMP B-TREE FOR GROUP BY'],
   ],
   'counts of deletes': [({ deleteTasks }) => deleteTasks.counts(), ['SCAN artifact_delete_tasks USING COVERING INDEX artifact_delete_tasks_status']],
+  'what may be forgotten': [
+    ({ history }) => history.prunable(someTime, id, 100),
+    [
+      'SEARCH run USING INDEX sqlite_autoindex_runs_1 (id>? AND id<?) | CORRELATED SCALAR SUBQUERY 1 | SEARCH run_artifacts USING INDEX sqlite_autoindex_run_artifacts_1 (run_id=?) | SEARCH later EXISTS USING COVERING INDEX runs_job (job_id=? AND id>?)',
+    ],
+  ],
+  'jobs that can go': [
+    ({ history }) => history.removable(),
+    [
+      'SCAN job USING INDEX jobs_removing | CORRELATED SCALAR SUBQUERY 1 | SEARCH run_artifacts USING INDEX run_artifacts_live_job (job_id=?) | CORRELATED SCALAR SUBQUERY 2 | SEARCH runs USING INDEX runs_unended_job (job_id=?)',
+    ],
+  ],
   'the log of a delete': [
     ({ deleteTasks }) => deleteTasks.events(id, 1, 100),
     ['SEARCH artifact_delete_events USING PRIMARY KEY (run_id=? AND seq>?)'],

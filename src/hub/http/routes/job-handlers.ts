@@ -21,10 +21,11 @@ export function jobHandlers({ store, jobs, dispatch }: Pick<HttpServices, 'store
       await jobs.update(id, body)
       return described(id)
     },
-    remove: ({ params: { id } }) => jobs.remove(id),
+    remove: async ({ params: { id }, query: { artifacts } }) => ({ result: await jobs.remove(id, artifacts) }),
+    clone: async ({ params: { id }, body: { name } }) => described(await jobs.clone(id, name)),
     run: ({ params: { id } }) => dispatch.request(id),
-    async archive({ params: { id } }) {
-      await jobs.archive(id)
+    async archive({ params: { id }, query: { delete_artifacts } }) {
+      await jobs.archive(id, { deleteArtifacts: delete_artifacts === 'true' })
       return described(id)
     },
     async unarchive({ params: { id } }) {

@@ -29,14 +29,25 @@ export function settingsHandlers({ settings }: Pick<HttpServices, 'settings'>): 
 export function overviewHandlers({ store, clock }: Pick<HttpServices, 'store' | 'clock'>): Handlers<typeof overviewRoutes> {
   return {
     async get() {
-      const [jobs, runs, running, failing, upcoming] = await Promise.all([
+      const [jobs, runs, running, failing, upcoming, artifacts, deletes] = await Promise.all([
         store.overview.jobCounts(),
         store.overview.runCounts(),
         store.overview.running(20),
         store.overview.failing(20),
         store.jobs.upcoming(localNodeId, clock.now(), 10),
+        store.artifacts.counts(),
+        store.deleteTasks.counts(),
       ])
-      return { jobs, runs, running, failing, upcoming }
+      const { blocked, abandoned } = deletes.status
+      return {
+        jobs,
+        runs,
+        artifacts: { ...artifacts.status, present_bytes: artifacts.present.reduce((sum, { stored_bytes }) => sum + stored_bytes, 0) },
+        deletes: { blocked, abandoned, oldest_blocked_at: deletes.oldestBlockedAt },
+        running,
+        failing,
+        upcoming,
+      }
     },
   }
 }
