@@ -32,7 +32,9 @@ test.for(formatSchema.options)(
       else if (call.name.includes('write')) bytes[file.startsWith(`${folder.path}/target/`) ? 'writtenToTarget' : 'writtenElsewhere'] += call.result
     }
     const sourceBytes = 50 * 3000 + 9 * 2 ** 20
-    expect(bytes.read).toBe(sourceBytes)
+    // A file of whole pages may be a database: its first 100 bytes tell.
+    const sqliteLook = 100
+    expect(bytes.read).toBe(sourceBytes + sqliteLook)
     // Noise does not compress. What the data directory gets is the name of the target.
     expect(bytes.writtenToTarget).toBeGreaterThanOrEqual(sourceBytes)
     expect(bytes.writtenElsewhere).toBeLessThan(1000)
