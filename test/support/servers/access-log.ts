@@ -12,8 +12,9 @@ export const appearancesInApache: Appearances = (log) => pathsOf(log, /^(?:PUT 2
 export const appearancesInRadosgw: Appearances = (log) =>
   pathsOf(log, /beast: .*"(?:PUT (\/[^ ?]+)(?:\?x-id=PutObject)? HTTP[^"]*" 2|POST (\/[^ ?]+)\?uploadId=[^ ]* HTTP[^"]*" 2)/)
 
-/** Of sftp-server(8), with `-l INFO`. */
-export const appearancesInSftpServer: Appearances = (log) => pathsOf(log, /(?:posix-rename|hardlink) old "[^"]*" new "([^"]*)"/)
+/** Of sftp-server(8), with `-l INFO`: an object is there when it is renamed, or closed after something was written under its name (directories are opened too, to be synced). */
+export const appearancesInSftpServer: Appearances = (log) =>
+  pathsOf(log, /(?:posix-rename|hardlink) old "[^"]*" new "([^"]*)"|close "([^"]*)" bytes read 0 written [1-9]/)
 
 function pathsOf(log: string, pattern: RegExp): string[] {
   return log.split('\n').flatMap((line) => {
