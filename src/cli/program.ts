@@ -3,6 +3,7 @@ import { addArtifactCommands } from './commands/artifact-commands.ts'
 import { addBackupCommand } from './commands/backup-command.ts'
 import type { RunCommand } from './commands/command.ts'
 import { addHubCommand } from './commands/hub-command.ts'
+import { addIndexCommands } from './commands/index-commands.ts'
 import { addJobCommands } from './commands/job-commands.ts'
 import { addLoginCommands } from './commands/login-commands.ts'
 import { addLookCommands } from './commands/look-commands.ts'
@@ -27,6 +28,7 @@ export function createProgram(run: RunCommand): Command {
   addJobCommands(program, run)
   addRunCommands(program, run)
   addArtifactCommands(program, run)
+  addIndexCommands(program, run)
   addBackupCommand(program, run)
   addRestoreCommand(program, run)
   addVerifyCommand(program, run)

@@ -42,6 +42,7 @@ function placeReply(place: ScannedPlace, targetId: string): ScannedPlaceReply {
         ended_at,
         consistency_changed_total: manifest.consistency.changed_total,
         artifact: storedFacts({ targetId, manifest, manifestHash, completedAt, coverage: coverage ?? header?.coverage ?? [] }),
+        recipients: manifest.pipeline.recipients ?? [],
         ...(header === undefined ? {} : { job: header.job }),
       }
     }

@@ -43,6 +43,8 @@ export const jobTargetSchema = z.discriminatedUnion('type', [
   jobTargetSchemaOf('s3'),
   jobTargetSchemaOf('sftp'),
 ])
+/** as a person writes it, without what has a default */
+export type JobTargetInput = z.input<typeof jobTargetSchema>
 export type JobTarget = z.infer<typeof jobTargetSchema> & { secret_name?: string }
 
 /** A job as it is posted, and as the Hub keeps it with every default filled in. */

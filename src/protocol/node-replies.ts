@@ -79,6 +79,8 @@ const scannedPlaceSchema = z.discriminatedUnion('state', [
     ended_at: timestampSchema,
     consistency_changed_total: z.int().nonnegative(),
     artifact: storedArtifactSchema,
+    /** age recipients; none means not encrypted */
+    recipients: z.array(z.string()),
     /** what it says of its job: of the newest artifact of each job in a page, where its index can be opened */
     job: indexHeaderSchema.shape.job.optional(),
   }),

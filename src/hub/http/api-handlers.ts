@@ -3,6 +3,7 @@ import type { ApiHandlers } from './register-api.ts'
 import { authHandlers, setupHandlers } from './routes/account-handlers.ts'
 import { artifactHandlers } from './routes/artifact-handlers.ts'
 import { jobHandlers, scheduleHandlers } from './routes/job-handlers.ts'
+import { maintenanceHandlers } from './routes/maintenance-handlers.ts'
 import { nodeHandlers } from './routes/node-handlers.ts'
 import { retentionHandlers } from './routes/retention-handlers.ts'
 import { runHandlers } from './routes/run-handlers.ts'
@@ -20,6 +21,7 @@ export function apiHandlers(services: HttpServices, setupToken: string | null): 
     retention: retentionHandlers(services),
     schedule: scheduleHandlers(services),
     nodes: nodeHandlers(services),
+    maintenance: maintenanceHandlers(services),
     secrets: secretHandlers(services),
     ageKeys: ageKeyHandlers(services),
     settings: settingsHandlers(services),

@@ -42,7 +42,8 @@ export type NewArtifact = Pick<
   | 'totals'
   | 'completed_at'
   | 'ended_at'
->
+> &
+  Partial<Pick<ArtifactRecord, 'hub_id'>>
 
 export type ArtifactChange = Partial<
   Pick<ArtifactRecord, 'status' | 'pinned_at' | 'deleted_at' | 'ignored_at' | 'last_error_kind' | 'last_error' | 'last_attempt_at'>
@@ -79,6 +80,11 @@ export interface ArtifactStore {
   amongOf(jobId: string, runIds: readonly string[]): Promise<string[]>
   /** The newest one of a job that is present and that nobody doubts. */
   newestGood(jobId: string): Promise<string | null>
+  /**
+   * Those of a target that are taken for present, in the order of job and run ids.
+   * @param after a place `job_id/run_id` that is left out · `upTo` the last place; null: from the first, to the last
+   */
+  presentOn(targetId: string, after: string | null, upTo: string | null): AsyncIterable<Pick<ArtifactRecord, 'job_id' | 'run_id'>>
   /** How many of a target were found missing since then, without a person who had said so before. */
   missingSince(targetId: string, since: number): Promise<number>
   /** How many there are of each status, ignored ones left out, and what those that are present take. */
@@ -87,6 +93,9 @@ export interface ArtifactStore {
     present: { target_type: string; stored_bytes: number }[]
   }>
 }
+
+/** Rows read at a time of a list that is gone through whole. */
+const rowsTogether = 1000
 
 export function createArtifactStore({ read, write }: Databases): ArtifactStore {
   const listed = () =>
@@ -97,7 +106,7 @@ export function createArtifactStore({ read, write }: Databases): ArtifactStore {
       .select('job.name as job_name')
 
   return {
-    async insert({ target_snapshot, totals, recipients, ...plain }) {
+    async insert({ target_snapshot, totals, recipients, hub_id = null, ...plain }) {
       await write
         .insertInto('run_artifacts')
         .values({
@@ -110,7 +119,7 @@ export function createArtifactStore({ read, write }: Databases): ArtifactStore {
           files: totals['files'] ?? 0,
           source_bytes: totals['source_bytes'] ?? 0,
           stored_bytes: totals['stored_bytes'] ?? 0,
-          hub_id: null,
+          hub_id,
           pinned_at: null,
           deleted_at: null,
           ignored_at: null,
@@ -186,6 +195,28 @@ export function createArtifactStore({ read, write }: Databases): ArtifactStore {
         .limit(1)
         .executeTakeFirst()
       return row?.run_id ?? null
+    },
+    async *presentOn(targetId, after, upTo) {
+      for (let [job = '', run = ''] = after?.split('/') ?? []; ;) {
+        const query = read
+          .selectFrom('run_artifacts')
+          .select(['job_id', 'run_id'])
+          .where('job_id', '>=', job)
+          .where('target_id', '=', targetId)
+          .where('status', '=', 'present')
+          .where(({ eb, refTuple, tuple }) => eb(refTuple('job_id', 'run_id'), '>', tuple(job, run)))
+          .orderBy('job_id')
+          .orderBy('run_id')
+          .limit(rowsTogether)
+        const [lastJob = '', lastRun = ''] = upTo?.split('/') ?? []
+        const rows = await (
+          upTo === null ? query : query.where(({ eb, refTuple, tuple }) => eb(refTuple('job_id', 'run_id'), '<=', tuple(lastJob, lastRun)))
+        ).execute()
+        yield* rows
+        const last = rows.at(-1)
+        if (last === undefined || rows.length < rowsTogether) return
+        ;[job, run] = [last.job_id, last.run_id]
+      }
     },
     async missingSince(targetId, since) {
       const { total } = await read

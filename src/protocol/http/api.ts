@@ -2,6 +2,7 @@ import { authRoutes, setupRoutes } from './account-routes.ts'
 import { ageKeyRoutes } from './age-key-routes.ts'
 import { artifactRoutes } from './artifact-routes.ts'
 import { jobRoutes } from './job-routes.ts'
+import { maintenanceRoutes } from './maintenance-routes.ts'
 import { nodeRoutes } from './node-routes.ts'
 import { overviewRoutes } from './overview-routes.ts'
 import { retentionRoutes } from './retention-routes.ts'
@@ -22,6 +23,7 @@ export const api = {
   retention: retentionRoutes,
   schedule: scheduleRoutes,
   nodes: nodeRoutes,
+  maintenance: maintenanceRoutes,
   secrets: secretRoutes,
   ageKeys: ageKeyRoutes,
   settings: settingsRoutes,

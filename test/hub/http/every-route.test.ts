@@ -121,6 +121,9 @@ test('every route answers as the document says that the Hub serves, from an empt
   expect((await buffer(content)).toString()).toBe('dear Ada')
   await fails(client.runs.download({ params: { id }, query: { path: 'absent' } }), 'entry_not_found')
 
+  expect(await client.maintenance.checkArtifact({ params: { ...params, run_id: id } })).toEqual({ found: 'ok', why: null, status: 'present' })
+  await fails(client.maintenance.checkArtifact({ params: { id: 'nobody', run_id: id } }), 'artifact_not_found')
+  expect(await client.maintenance.rebuildIndex({ body: { target } })).toMatchObject({ known: 1, missing: [], damaged: [], next: null })
   const { run_id: newest } = await client.jobs.run({ params })
   await ended(client, newest)
   const stored = await client.artifacts.ofJob({ params, query: { order: 'asc' } })
