@@ -4,6 +4,7 @@ import { deleteFailureKindSchema } from './delete-failure.ts'
 import { gradeSchema } from './grade.ts'
 import { jobIdSchema, runIdSchema } from './ids.ts'
 import { failureSchema } from './run.ts'
+import { judgementSchema, suspicionSchema } from './suspicion.ts'
 import { timestampSchema } from './timestamp.ts'
 
 /**
@@ -42,6 +43,9 @@ export const artifactFields = {
   deleted_at: timestampSchema.nullable(),
   /** a person wants to hear no more of it: then it is `error`, left out of lists, and holds nothing back */
   ignored_at: timestampSchema.nullable(),
+  /** why retention does not trust it until a person has judged it */
+  suspicious: z.array(suspicionSchema).nullable(),
+  judged: judgementSchema.nullable(),
   last_error_kind: deleteFailureKindSchema.or(z.literal('damaged')).nullable(),
   last_error: failureSchema.nullable(),
   /** of deleting it */

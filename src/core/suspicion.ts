@@ -11,6 +11,10 @@ export const suspicionSchema = z.discriminatedUnion('kind', [
 ])
 export type Suspicion = z.infer<typeof suspicionSchema>
 
+/** What a person has said of a suspicious artifact: it is the new normal, or worth nothing. */
+export const judgementSchema = z.enum(['accepted', 'given_up'])
+export type Judgement = z.infer<typeof judgementSchema>
+
 /** How much a run has found, and where. */
 export interface SourceFacts {
   files: number

@@ -3,6 +3,7 @@ import type { CoverageItem } from '../../src/core/coverage.ts'
 import type { Grade } from '../../src/core/grade.ts'
 import { uuidv7 } from '../../src/core/ids.ts'
 import { type RetentionPolicy, retentionPolicySchema } from '../../src/core/retention.ts'
+import type { Source } from '../../src/core/source.ts'
 import { codedFailure } from '../../src/core/run-state.ts'
 import type { RunOutcome } from '../../src/core/run.ts'
 import { type ArtifactDeletion, createArtifactDeletion } from '../../src/hub/artifacts/artifact-deletion.ts'
@@ -24,6 +25,8 @@ export interface BackedUp {
   grade?: Grade
   target_id?: string
   unreadable?: number
+  /** what kind of source the summary tells of */
+  source?: Source['type']
   /** as the node's clock says; now when absent */
   completed_at?: number
   /** instead of an artifact */
@@ -126,6 +129,6 @@ function outcomeOf({ files = 100, source_bytes = files * 1000, coverage = [], gr
       holes,
     },
     issues: { total: facts.unreadable ?? 0, sample: [] },
-    summary: { filesystem: { coverage } },
+    summary: { [facts.source ?? 'filesystem']: { coverage } },
   }
 }

@@ -1,17 +1,15 @@
-import { z } from 'zod'
-import { type CoverageItem, coverageItemSchema } from '../../core/coverage.ts'
+import type { CoverageItem } from '../../core/coverage.ts'
 import type { RunOutcome } from '../../core/run.ts'
 import { isClean } from '../../core/retention-brakes.ts'
 import { artifactTime } from '../../core/retention-decision.ts'
+import { readingOf } from '../../core/source.ts'
+import { sourceReportOf } from '../../core/source-report.ts'
 import { findSuspicions, runsOfMedian } from '../../core/suspicion.ts'
 import type { RunPlan } from '../../protocol/run-plan.ts'
 import type { RunRecord } from '../store/run-store.ts'
 import type { Repositories } from '../store/store.ts'
 
 type StoredOutcome = Extract<RunOutcome, { artifact: unknown }>
-
-const consistencySchema = z.object({ filesystem: z.object({ consistency: z.object({ read_error_total: z.number() }) }) })
-const coverageSchema = z.object({ filesystem: z.object({ coverage: z.array(coverageItemSchema) }) })
 
 /**
  * Keeps what retention will ask of a run that ends with an artifact, and of its artifact: when it was made, and whether it is suspicious. Within the transaction that
@@ -23,22 +21,16 @@ export async function noteRetentionFacts(
   run: Pick<RunRecord, 'id' | 'job_id' | 'offered_at'>,
   { outcome: { artifact, issues, summary }, plan, receivedAt }: { outcome: StoredOutcome; plan: RunPlan; receivedAt: number },
 ): Promise<{ is_clean: boolean }> {
-  const coverage = coverageOf(summary)
+  const { coverage, readErrors } = sourceReportOf(summary)
   // Its own artifact is kept already, and is no measure for itself.
   const accepted = await tx.retention.acceptedBefore(run.id, run.job_id, runsOfMedian)
   const { files = 0, source_bytes = 0 } = artifact.totals
-  const sourcePaths = plan.source.type === 'filesystem' ? plan.source.paths : []
   await tx.retention.note(run.id, {
     made_at: artifactTime({ completed_at: artifact.completed_at, offered_at: run.offered_at, received_at: receivedAt }),
-    suspicions: findSuspicions({ files, source_bytes, coverage }, accepted, sourcePaths),
+    suspicions: findSuspicions({ files, source_bytes, coverage }, accepted, readingOf(plan.source).tree.paths),
   })
-  const readErrors = consistencySchema.safeParse(summary).data?.filesystem.consistency.read_error_total ?? 0
   const unreadable = Math.max(issues.total, readErrors)
   return { is_clean: isClean({ isComplete: true, unreadable, holes: holesOf(coverage) }, holesOf(accepted[0]?.coverage ?? [])) }
-}
-
-function coverageOf(summary: Record<string, unknown>): CoverageItem[] {
-  return coverageSchema.safeParse(summary).data?.filesystem.coverage ?? []
 }
 
 function holesOf(coverage: readonly CoverageItem[]): string[] {

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { timingSafeEqual } from 'node:crypto'
 import { BastionError } from '../../core/errors.ts'
+import { brakeKinds } from '../../core/retention-brakes.ts'
 import type { HttpServices } from './http-services.ts'
 import { isLoopbackHost } from './transport.ts'
 
@@ -37,6 +38,13 @@ export function registerMetrics(
 
   const jobs = new Gauge({ name: 'bastion_jobs', help: 'Jobs by what is in force of them', labelNames: ['state'], ...shared })
   const runs = new Gauge({ name: 'bastion_runs', help: 'Runs that have not ended', labelNames: ['status'], ...shared })
+  const brakes = new Gauge({ name: 'bastion_retention_brakes', help: 'Brakes of retention that are on', labelNames: ['kind'], ...shared })
+  const oldestBrake = new Gauge({
+    name: 'bastion_retention_brake_oldest_seconds',
+    help: 'For how long the oldest brake of a kind is on; 0 when none is',
+    labelNames: ['kind'],
+    ...shared,
+  })
   const connected = new Gauge({ name: 'bastion_nodes_connected', help: 'Nodes that are connected', ...shared })
 
   const artifacts = new Gauge({ name: 'bastion_artifacts', help: 'Artifacts that may still be there', labelNames: ['status'], ...shared })
@@ -55,11 +63,12 @@ export function registerMetrics(
 
   app.get('/metrics', async (request, reply) => {
     admit(request, token)
-    const [jobCounts, runCounts, artifactCounts, deleteCounts] = await Promise.all([
+    const [jobCounts, runCounts, artifactCounts, deleteCounts, brakeCounts] = await Promise.all([
       store.overview.jobCounts(),
       store.overview.runCounts(),
       store.artifacts.counts(),
       store.deleteTasks.counts(),
+      store.brakes.counts(),
     ])
     for (const [state, count] of Object.entries(jobCounts)) jobs.set({ state }, count)
     for (const [status, count] of Object.entries(runCounts)) runs.set({ status }, count)
@@ -68,6 +77,11 @@ export function registerMetrics(
     for (const { target_type, stored_bytes } of artifactCounts.present) presentBytes.set({ target_type }, stored_bytes)
     for (const [status, count] of Object.entries(deleteCounts.status)) deletes.set({ status }, count)
     oldestBlocked.set(deleteCounts.oldestBlockedAt === null ? 0 : Math.max(0, (clock.now() - deleteCounts.oldestBlockedAt) / 1000))
+    for (const kind of brakeKinds) {
+      const on = brakeCounts.find((count) => count.kind === kind)
+      brakes.set({ kind }, on?.total ?? 0)
+      oldestBrake.set({ kind }, on === undefined ? 0 : Math.max(0, clock.now() - on.oldest) / 1000)
+    }
     connected.set(nodes.connected().length)
     return reply.type(registry.contentType).send(await registry.metrics())
   })

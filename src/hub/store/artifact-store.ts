@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { artifactFields, type ArtifactStatus } from '../../core/artifact-record.ts'
 import { BastionError } from '../../core/errors.ts'
 import { failureSchema } from '../../core/run.ts'
+import { suspicionSchema } from '../../core/suspicion.ts'
 import { type ListedArtifact, listedArtifactSchema } from '../../protocol/artifact-listing.ts'
 import { jobTargetSchema } from '../../protocol/job-spec.ts'
 import type { Databases } from './databases.ts'
@@ -258,6 +259,7 @@ function parsedColumns(row: ArtifactRow) {
     totals: readJson(totalsSchema, row.totals),
     recipients: readJson(recipientsSchema, row.recipients),
     last_error: readJsonOrNull(failureSchema, row.last_error),
+    suspicious: readJsonOrNull(z.array(suspicionSchema), row.suspicious),
   }
 }
 

@@ -1,12 +1,13 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
-import { type CoverageItem, coverageItemSchema } from '../../core/coverage.ts'
+import type { CoverageItem } from '../../core/coverage.ts'
 import type { Grade } from '../../core/grade.ts'
 import { type JobRetention, jobRetentionSchema } from '../../core/retention.ts'
 import type { EndedRun, TargetDeletes } from '../../core/retention-brakes.ts'
 import type { RetentionArtifact, RetentionStanding } from '../../core/retention-decision.ts'
-import { type AcceptedRun, type Suspicion, suspicionSchema } from '../../core/suspicion.ts'
+import { type AcceptedRun, type Judgement, judgementSchema, type Suspicion, suspicionSchema } from '../../core/suspicion.ts'
 import { failureSchema } from '../../core/run.ts'
+import { sourceReportOf } from '../../core/source-report.ts'
 import type { Databases } from './databases.ts'
 import { readJson, readJsonOrNull, writeJson } from './json-column.ts'
 
@@ -14,9 +15,6 @@ import { readJson, readJsonOrNull, writeJson } from './json-column.ts'
 export interface HeldArtifact extends RetentionArtifact {
   target_id: string
 }
-
-/** What a person has said of a suspicious artifact. */
-export type Judgement = 'accepted' | 'given_up'
 
 /** A job, as far as retention goes. */
 export interface RetainedJob {
@@ -62,7 +60,6 @@ export interface RetentionStore {
 
 const suspicionsSchema = z.array(suspicionSchema)
 const specSchema = z.object({ retention: jobRetentionSchema, schedule: z.string().nullable(), schedule_timezone: z.string() })
-const summarySchema = z.object({ filesystem: z.object({ coverage: z.array(coverageItemSchema) }) })
 const suspiciousColumns = ['run_id', 'files', 'source_bytes', 'suspicious', 'judged'] as const
 
 export function createRetentionStore({ read, write }: Databases): RetentionStore {
@@ -77,8 +74,7 @@ export function createRetentionStore({ read, write }: Databases): RetentionStore
 
   async function coverage(runId: string): Promise<CoverageItem[]> {
     const row = await read.selectFrom('runs').select('summary').where('id', '=', runId).executeTakeFirst()
-    const summary = summarySchema.safeParse(JSON.parse(row?.summary ?? 'null'))
-    return summary.success ? summary.data.filesystem.coverage : []
+    return sourceReportOf(JSON.parse(row?.summary ?? 'null')).coverage
   }
 
   return {
@@ -238,5 +234,5 @@ function suspiciousArtifact(row: {
   judged: string | null
 }): SuspiciousArtifact {
   const { suspicious, judged, ...plain } = row
-  return { ...plain, suspicions: readJson(suspicionsSchema, suspicious), judged: judged as Judgement | null }
+  return { ...plain, suspicions: readJson(suspicionsSchema, suspicious), judged: judgementSchema.nullable().parse(judged) }
 }

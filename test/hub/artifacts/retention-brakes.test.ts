@@ -109,6 +109,22 @@ test('a mount that is not there any more is suspicious from the second run on', 
   ])
 })
 
+test('a mount is missed whatever kind of source it was in', async () => {
+  await using it = await openRetentionCase()
+  const source = { type: 'vaultwarden', data_dir: '/srv/vaultwarden' } as const
+  const job = await it.hub.addJob({ ...keepLast(1), source })
+  const data: CoverageItem = { path: '/srv/vaultwarden', unit: 'ext4:/dev/sda1', read: 'live' }
+  await it.backUp(job, { source: 'vaultwarden', coverage: [data, { path: '/srv/vaultwarden/attachments', unit: 'nfs:box', read: 'live' }] })
+  const small = await it.backUp(job, { source: 'vaultwarden', coverage: [data] })
+  expect(await brakesOf(it, job.id)).toEqual(['suspicious'])
+  expect(await it.hub.store.artifacts.get(small)).toMatchObject({
+    suspicious: [{ kind: 'mount_vanished', path: '/srv/vaultwarden/attachments', unit: 'nfs:box' }],
+    judged: null,
+  })
+  await it.retention.accept(job.id, small)
+  expect(await it.hub.store.artifacts.get(small)).toMatchObject({ judged: 'accepted' })
+})
+
 test('a clock that jumps stops all deletes, until it has gone steadily for a day or a person says that it is right', async () => {
   await using it = await openRetentionCase()
   const job = await it.hub.addJob(keepLast(1))

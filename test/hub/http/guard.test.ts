@@ -150,7 +150,9 @@ test('metrics are for this machine and for nobody a proxy speaks for, or for who
   await using guarded = await startHttpHub({ withNode: false, metricsToken: 'a token' })
   expect(await statusOf(guarded.url, {})).toBe(403)
   expect(await statusOf(guarded.url, { authorization: 'Bearer a token' })).toBe(200)
-  expect(await (await fetch(`${open.url}/metrics`)).text()).toContain('bastion_runs{status="queued"} 0')
+  const metrics = await (await fetch(`${open.url}/metrics`)).text()
+  expect(metrics).toContain('bastion_runs{status="queued"} 0')
+  expect(metrics).toContain('bastion_retention_brakes{kind="clock"} 0')
 })
 
 test('with a certificate the Hub speaks TLS and nothing else, and browsers are told to stay with it', async () => {

@@ -58,6 +58,8 @@ export const artifactContract: readonly StoreContractCase[] = [
         pinned_at: null,
         deleted_at: null,
         ignored_at: null,
+        suspicious: null,
+        judged: null,
         last_error_kind: null,
         last_error: null,
         last_attempt_at: null,

@@ -225,7 +225,9 @@ const questions: Record<string, [ask: Parameters<typeof plansOf>[0], plans: stri
   ],
   'how many are missing': [
     ({ artifacts }) => artifacts.missingSince('target-1', someTime),
-    ['SEARCH run_artifacts USING COVERING INDEX run_artifacts_missing (target_id=? AND deleted_at>?)'],
+    [
+      'SEARCH artifact USING INDEX run_artifacts_missing (target_id=? AND deleted_at>?) | SEARCH task USING INDEX sqlite_autoindex_artifact_delete_tasks_1 (run_id=?)',
+    ],
   ],
   'counts of artifacts': [({ artifacts }) => artifacts.counts(), ['SEARCH run_artifacts USING COVERING INDEX run_artifacts_live_counted (status=?)']],
   'where deletes are due': [({ deleteTasks }) => deleteTasks.places(), ['SCAN artifact_delete_tasks USING COVERING INDEX artifact_delete_tasks_due']],
