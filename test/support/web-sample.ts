@@ -1,11 +1,11 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Client } from '../../src/client/client.ts'
 import { openConsole } from './web-browser.ts'
 
 export type SampleConsole = Awaited<ReturnType<typeof openSampleConsole>>
 
-/** A console with a job that has run, one that failed, one that waits for its time, and one with a name nobody should trust. */
+/** A console with a job that has run, one that failed, one that waits for its time, one whose target is gone, and a file with a name nobody should trust. */
 export async function openSampleConsole(options: Parameters<typeof openConsole>[0] = {}) {
   await using opened = new AsyncDisposableStack()
   const console = opened.use(await openConsole(options))
@@ -34,7 +34,22 @@ async function fill(folder: string, client: Client) {
   const { run_id: failedRunId } = await client.jobs.run({ params: { id: failing.id } })
   await ended(client, runId)
   await ended(client, failedRunId)
-  return { jobId: good.id, jobName: good.name, failingJobId: failing.id, runId, failedRunId, source, target }
+  for (let i = 0; i < 2; i += 1) await ended(client, (await client.jobs.run({ params: { id: good.id } })).run_id)
+  await client.artifacts.pin({ params: { id: good.id, run_id: runId } })
+  const disk = path.join(folder, 'usb-disk')
+  const stuck = await stuckDelete(client, (await jobOf('Old laptop', { target: { type: 'local_dir', path: disk } })).id, disk)
+  return { ...stuck, jobId: good.id, jobName: good.name, failingJobId: failing.id, runId, failedRunId, source, target }
+}
+
+/** A backup that cannot be deleted, for the disk it lies on is not there. */
+async function stuckDelete(client: Client, id: string, disk: string) {
+  const { run_id } = await client.jobs.run({ params: { id } })
+  await ended(client, run_id)
+  await rename(disk, `${disk}-away`)
+  const params = { id, run_id }
+  await client.artifacts.delete({ params, query: { force: 'true' } })
+  while ((await client.artifacts.get({ params })).status !== 'error') await new Promise((resolve) => setTimeout(resolve, 100))
+  return { stuckJobId: id, stuckRunId: run_id }
 }
 
 /** Waits for the end of a run. */

@@ -5,6 +5,8 @@ import { runsFeature } from '../features/runs/runs-feature.ts'
 import { leasesFeature } from '../features/leases/leases-feature.ts'
 import { secretsFeature } from '../features/secrets/secrets-feature.ts'
 import { settingsFeature } from '../features/settings/settings-feature.ts'
+import { snapshotsFeature } from '../features/snapshots/snapshots-feature.ts'
+import { maintenanceFeature } from '../features/maintenance/maintenance-feature.ts'
 import type { Feature } from './feature.ts'
 
 /** Every feature, in the order of the sidebar. */
@@ -12,7 +14,9 @@ export const features: readonly Feature[] = [
   overviewFeature,
   jobsFeature,
   runsFeature,
+  snapshotsFeature,
   secretsFeature,
+  maintenanceFeature,
   leasesFeature,
   settingsFeature,
   accountFeature,

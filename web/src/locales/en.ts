@@ -7,6 +7,8 @@ import { secretsEn } from '../features/secrets/locales/en.ts'
 import { targetsEn } from '../features/targets/locales/en.ts'
 import { settingsEn } from '../features/settings/locales/en.ts'
 import { leasesEn } from '../features/leases/locales/en.ts'
+import { snapshotsEn } from '../features/snapshots/locales/en.ts'
+import { maintenanceEn } from '../features/maintenance/locales/en.ts'
 import { commonEn } from './common-en.ts'
 import { errorsEn } from './errors-en.ts'
 
@@ -23,4 +25,6 @@ export const en = {
   settings: settingsEn,
   targets: targetsEn,
   secrets: secretsEn,
+  snapshots: snapshotsEn,
+  maintenance: maintenanceEn,
 }

@@ -7,6 +7,8 @@ import { secretsZhCn } from '../features/secrets/locales/zh-cn.ts'
 import { targetsZhCn } from '../features/targets/locales/zh-cn.ts'
 import { settingsZhCn } from '../features/settings/locales/zh-cn.ts'
 import { leasesZhCn } from '../features/leases/locales/zh-cn.ts'
+import { snapshotsZhCn } from '../features/snapshots/locales/zh-cn.ts'
+import { maintenanceZhCn } from '../features/maintenance/locales/zh-cn.ts'
 import { commonZhCn } from './common-zh-cn.ts'
 import type { en } from './en.ts'
 import { errorsZhCn } from './errors-zh-cn.ts'
@@ -24,4 +26,6 @@ export const zhCn: SameKeys<typeof en> = {
   settings: settingsZhCn,
   targets: targetsZhCn,
   secrets: secretsZhCn,
+  snapshots: snapshotsZhCn,
+  maintenance: maintenanceZhCn,
 }

@@ -14,5 +14,11 @@ export interface JobTab {
 export const jobTabs: readonly JobTab[] = [
   { key: 'overview', title: 'jobs.tab.overview', icon: 'i-lucide-gauge', component: defineAsyncComponent(() => import('./job-overview.vue')) },
   { key: 'runs', title: 'jobs.tab.runs', icon: 'i-lucide-activity', component: defineAsyncComponent(() => import('./job-runs.vue')) },
+  {
+    key: 'snapshots',
+    title: 'snapshots.title',
+    icon: 'i-lucide-archive-restore',
+    component: defineAsyncComponent(() => import('../snapshots/job-snapshots.vue')),
+  },
   { key: 'settings', title: 'jobs.tab.settings', icon: 'i-lucide-settings-2', component: defineAsyncComponent(() => import('./job-settings.vue')) },
 ]
