@@ -61,8 +61,11 @@ const houseRules = [
     name: 'database-in-store',
     severity: 'error',
     comment:
-      "Only hub/store knows how state is kept. The sqlite sources read an operator's database, never the Hub's, and a spilled map is no state.",
-    from: { path: '^(src|web)/', pathNot: ['^src/hub/store/', '^src/engine/sources/(sqlite|vaultwarden)/', '^src/lib/spilling-map[.]ts$'] },
+      "Only hub/store knows how state is kept. The sqlite sources and drills read an operator's database, never the Hub's, and a spilled map is no state.",
+    from: {
+      path: '^(src|web)/',
+      pathNot: ['^src/hub/store/', '^src/engine/sources/(sqlite|vaultwarden)/', '^src/engine/drilling/', '^src/lib/spilling-map[.]ts$'],
+    },
     to: {
       path: ['^(node:)?sqlite$', '(^|/)node_modules/(kysely|pg|better-sqlite3)/', '^(kysely|pg|better-sqlite3)(/|$)'],
     },

@@ -28,6 +28,7 @@ export interface HubCommandOptions {
   publicUrl?: string
   trustedProxy: string[]
   browseRoot: string[]
+  restoreRoot: string[]
   snapshotRoot: string[]
 }
 
@@ -103,11 +104,12 @@ function readPem(name: string, file: string): string {
   }
 }
 
-function policyOf({ browseRoot, snapshotRoot }: HubCommandOptions, context: CliContext): NodePolicy {
+function policyOf({ browseRoot, restoreRoot, snapshotRoot }: HubCommandOptions, context: CliContext): NodePolicy {
   const { roots, enabled } = snapshotPolicy(context, snapshotRoot)
   return {
     browseRoots: browseRoot.length === 0 ? ['/'] : browseRoot.map((root) => resolve(context.cwd, root)),
     snapshotRoots: roots,
+    ...(restoreRoot.length > 0 && { restoreRoots: restoreRoot.map((root) => resolve(context.cwd, root)) }),
     ...(enabled !== undefined && { snapshotProviders: enabled }),
   }
 }

@@ -5,7 +5,7 @@ import { jobIdSchema, runIdSchema } from './ids.ts'
 import { progressSchema } from './run-event.ts'
 import { timestampSchema } from './timestamp.ts'
 
-/** Where a run stands. What each may become is in run-state.ts. */
+/** Where a run stands. What each may become is in work-state.ts. */
 export const runStates = ['queued', 'dispatched', 'running', 'canceling', 'finished', 'failed', 'canceled', 'rejected'] as const
 export const runStateSchema = z.enum(runStates)
 export type RunState = (typeof runStates)[number]

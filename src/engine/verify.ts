@@ -1,16 +1,13 @@
-import { Blake3Hasher } from '@napi-rs/blake-hash'
 import type { Clock } from '../core/clock.ts'
 import { hasCode } from '../core/errors.ts'
+import type { VerifyLevel } from '../core/operation.ts'
 import type { Progress } from '../core/run-event.ts'
+import { checkObjects } from './check-objects.ts'
 import type { Artifact } from './open-artifact.ts'
-import { askObject } from './formats/ask-object.ts'
 import { extractItemOf } from './restoring/extract-item.ts'
 import { createLinkContent } from './restoring/link-content.ts'
 import { openExtractor } from './restoring/open-extractor.ts'
 import type { Target } from './targets/target.ts'
-
-/** `chain`: marker, manifest, sizes. `sample`: also some of the entries. `full`: every stored byte and every entry. */
-export type VerifyLevel = 'chain' | 'sample' | 'full'
 
 export interface VerifyReport {
   level: VerifyLevel
@@ -39,13 +36,12 @@ export async function verify(request: {
   signal: AbortSignal
   onProgress: (progress: Progress) => void
 }): Promise<VerifyReport> {
-  const { target, artifact, level, signal, clock } = request
-  const { manifest, prefix } = artifact
-  const objects = [...manifest.artifacts, manifest.entry_index]
+  const { artifact, level, signal, clock } = request
+  const { manifest } = artifact
   const report: VerifyReport = {
     level,
     ok: false,
-    objects: { expected: objects.length, checked: 0 },
+    objects: { expected: 0, checked: 0 },
     entries: { expected: 0, checked: 0, bytes: 0 },
     damaged: { total: 0, sample: [] },
   }
@@ -54,13 +50,7 @@ export async function verify(request: {
     if (report.damaged.sample.length < maxSamples) report.damaged.sample.push({ object, message })
   }
 
-  for (const { name, size, hash } of objects) {
-    signal.throwIfAborted()
-    const key = `${prefix}/${name}`
-    const wrong = await wrongOf(key, size, hash)
-    if (wrong !== null) damage(name, wrong)
-    report.objects.checked += 1
-  }
+  report.objects = await checkObjects(request, { hashes: level === 'full', signal, onDamage: damage })
 
   // Of a raw tree the files are objects too.
   if (level !== 'chain' || manifest.pipeline.format === 'raw_tree_v1') await verifyEntries()
@@ -71,19 +61,6 @@ export async function verify(request: {
     report.objects.checked > 0 &&
     entries.checked === entries.expected
   return report
-
-  /** What is wrong with an object of the manifest. */
-  async function wrongOf(key: string, size: number, hash: string): Promise<string | null> {
-    try {
-      const stat = await askObject(key, () => target.stat(key))
-      if (stat === null) return 'is missing'
-      if (stat.sizeBytes !== size) return `has ${stat.sizeBytes} bytes instead of ${size}`
-      return level === 'full' && (await hashOf(target, key, signal)) !== hash ? 'does not have the bytes its hash was made of' : null
-    } catch (error) {
-      if (!hasCode(error, 'artifact_damaged')) throw error
-      return error.message
-    }
-  }
 
   async function verifyEntries(): Promise<void> {
     let toldMs = clock.now()
@@ -142,10 +119,4 @@ export async function verify(request: {
       damage(typeof object === 'string' ? object : manifest.entry_index.name, error.message)
     }
   }
-}
-
-async function hashOf(target: Target, key: string, signal: AbortSignal): Promise<string> {
-  const hasher = new Blake3Hasher()
-  for await (const chunk of await askObject(key, () => target.get(key, { signal }))) hasher.update(chunk)
-  return hasher.digest('hex')
 }

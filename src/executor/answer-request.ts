@@ -9,7 +9,9 @@ import type { RequestTask } from '../protocol/runner-messages.ts'
 import { artifactRequests } from './artifact-requests.ts'
 import { entryRequests } from './entry-requests.ts'
 import { nodeSnapshots } from './node-snapshots.ts'
+import { reapScratch } from './scratch.ts'
 import type { AnswerContext, RequestWork, Work } from './request-work.ts'
+import { restoreRequests } from './restore-requests.ts'
 import { targetRequests } from './target-requests.ts'
 
 /** Those that take longer than a page of a directory: each is answered by a process of its own. */
@@ -19,6 +21,7 @@ type LongRequestKind = LongRequest['kind']
 const longRequests = {
   ...artifactRequests,
   ...entryRequests,
+  ...restoreRequests,
   ...targetRequests,
 
   async 'snapshot.probe'(request, means, { path, answer }) {
@@ -33,6 +36,10 @@ const longRequests = {
       workDirectory: `${means.data_dir}/runs`,
     })
     answer({ places })
+  },
+
+  async 'scratch.reap'(_request, means, { answer }) {
+    answer({ removed: await reapScratch(means.data_dir) })
   },
 
   async 'lease.reap'(_request, means, { path, answer }) {

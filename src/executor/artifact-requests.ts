@@ -6,7 +6,7 @@ import { removeArtifact } from '../engine/remove-artifact.ts'
 import { removeIncomplete } from '../engine/remove-incomplete.ts'
 import { proveIdentity } from '../engine/targets/target-identity.ts'
 import { type AnswerContext, openedTarget, type RequestWork } from './request-work.ts'
-import { openRunDirectories } from './run-directory.ts'
+import { openWorkDirectories } from './work-directory.ts'
 
 /** On a target far away most of the time is waiting, on a disk near by it is flushing. */
 const removalsAtOnce = 8
@@ -30,7 +30,7 @@ export const artifactRequests = {
   async 'cleanup.run'(request, means, context) {
     const { expected_target_id: expectedTargetId, hub_id: hubId, older_than_at: olderThanAt, runs } = request
     const { clock, signal } = context
-    const directories = openRunDirectories(means.data_dir)
+    const directories = openWorkDirectories(means.data_dir, 'run')
     await using target = await openedTarget(request, context)
     await proveIdentity(target, expectedTargetId, signal)
     const results = await eachRemoved(runs, context, async (ref, _run, onBegin) => {

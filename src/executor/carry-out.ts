@@ -5,7 +5,7 @@ import { backup, type BackupOutcome } from '../engine/backup.ts'
 import { reapBeforeRun } from '../engine/snapshots/reap-before-run.ts'
 import { orCanceled } from '../engine/targets/cancellation.ts'
 import { openWorkingTarget } from '../engine/targets/open-working-target.ts'
-import type { RunnerTask } from '../protocol/runner-messages.ts'
+import type { RunTask } from '../protocol/runner-messages.ts'
 import type { Credentials } from '../protocol/run-plan.ts'
 import { nodeSnapshots } from './node-snapshots.ts'
 import { storedFacts } from './stored-facts.ts'
@@ -24,7 +24,7 @@ export interface CarryOutContext {
 }
 
 /** The backup a plan asks for, with the engine that `bastion backup` has. @throws BastionError */
-export async function carryOut({ plan, means }: RunnerTask, credentials: Credentials, context: CarryOutContext): Promise<RunOutcome> {
+export async function carryOut({ plan, means }: RunTask, credentials: Credentials, context: CarryOutContext): Promise<RunOutcome> {
   const { clock, signal, note } = context
   const snapshots = nodeSnapshots(means, context.path)
   await orCanceled(reapBeforeRun(snapshots, note), signal)

@@ -4,12 +4,13 @@ import { findFile, readEntry } from '../engine/read-entry.ts'
 import { fromPathText } from '../lib/byte-path.ts'
 import type { NodeReply } from '../protocol/node-replies.ts'
 import { entryCursor, readEntryCursor } from './entry-cursor.ts'
-import { openedArtifact, type RequestWork } from './request-work.ts'
+import { openArtifactAt } from './open-artifact-at.ts'
+import type { RequestWork } from './request-work.ts'
 
 /** What is asked of the entries of one artifact. */
 export const entryRequests = {
   async 'entries.list'(request, _means, context) {
-    await using opened = await openedArtifact(request, context)
+    await using opened = await openArtifactAt(request, context)
     const index = await opened.artifact.index()
     const directory = fromPathText(request.prefix, request.prefix_b64)
     const after = request.after === undefined ? undefined : readEntryCursor(request.after)
@@ -29,7 +30,7 @@ export const entryRequests = {
   },
 
   async 'entries.download'(request, _means, context) {
-    await using opened = await openedArtifact(request, context)
+    await using opened = await openArtifactAt(request, context)
     const path = fromPathText(request.path, request.path_b64)
     const entry = await findFile(opened.artifact, path)
     context.answer({ entry: plainEntry(entry) })

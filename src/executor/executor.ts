@@ -2,7 +2,8 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import { BastionError } from '../core/errors.ts'
-import { failureOf } from '../core/run.ts'
+import { operationKinds, operationOutcomeSchema } from '../core/operation.ts'
+import { runOutcomeSchema } from '../core/run.ts'
 import { openLeases } from '../engine/snapshots/leases.ts'
 import { bootId } from '../lib/boot-id.ts'
 import { createFileLocker, type FileLock } from '../lib/file-lock.ts'
@@ -10,14 +11,14 @@ import type { ByteStreams } from '../protocol/byte-streams.ts'
 import { jobTargetKinds } from '../protocol/job-spec.ts'
 import { type HubMessage, type NodeEnd, type NodeMessage, protocolVersions } from '../protocol/node-messages.ts'
 import { nodeReplies } from '../protocol/node-replies.ts'
-import type { NodeMeans } from '../protocol/runner-messages.ts'
-import type { Credentials, RunPlan } from '../protocol/run-plan.ts'
-import { type FollowedRun, followRun } from './followed-run.ts'
+import type { OperationPlan } from '../protocol/operation-plan.ts'
+import type { NodeMeans, OperationTask, RunTask } from '../protocol/runner-messages.ts'
+import type { RunPlan } from '../protocol/run-plan.ts'
 import { openLocalTargets } from './local-targets.ts'
 import { createNodeRequests } from './node-requests.ts'
+import { type NodeWork, type OfferListener, openNodeWork } from './node-work.ts'
 import { startRequest } from './request-process.ts'
-import { openRunDirectories } from './run-directory.ts'
-import { startRunner } from './start-runner.ts'
+import { hasLeftScratch } from './scratch.ts'
 
 /** What a node allows. It is its own configuration: no Hub can widen it. */
 export interface NodePolicy {
@@ -26,6 +27,8 @@ export interface NodePolicy {
   snapshotRoots: readonly string[]
   /** absent: all */
   snapshotProviders?: readonly string[]
+  /** directories that may be restored into, at least one; absent: `restore` in the data directory */
+  restoreRoots?: readonly string[]
 }
 
 export interface ExecutorOptions {
@@ -42,6 +45,8 @@ export interface ExecutorOptions {
   limits?: {
     /** runs at once; more are refused as `node_busy` */
     runs?: number
+    /** the same of operations */
+    operations?: number
     /** requests answered at once; more wait */
     requests?: number
     /** how long a run may take to end after a cancel before its runner is killed */
@@ -55,90 +60,55 @@ export interface Executor extends AsyncDisposable {
   connect(link: NodeEnd): Promise<void>
 }
 
-const defaultLimits = { runs: 8, requests: 4, killAfterMs: 30_000 }
+const defaultLimits = { runs: 8, operations: 4, requests: 4, killAfterMs: 30_000 }
 const heartbeatMs = 15_000
 const reapEveryMs = 60 * 60_000
-/** What was acknowledged is remembered so long, for an offer that comes once more. */
-const rememberedRuns = 10_000
 
 /**
- * Finds the runs that executors before this one have left, and follows them.
+ * Finds the runs and operations that executors before this one have left, and follows them.
  * @throws BastionError conflict while another executor uses the data directory · unsupported · the system's errors
  */
 export async function openExecutor(options: ExecutorOptions): Promise<Executor> {
   const { dataDir, runnerCommand, policy, clock, report } = options
   const limits = { ...defaultLimits, ...options.limits }
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  const lock = lockDataDirectory(dataDir)
-  const directories = openRunDirectories(dataDir)
+  await using opened = new AsyncDisposableStack()
+  opened.use(lockDataDirectory(dataDir))
   const localTargets = await openLocalTargets(dataDir)
-  const runs = new Map<string, Promise<FollowedRun>>()
-  const followed = new Map<string, FollowedRun>()
-  const forgotten = new Set<string>()
   let link: NodeEnd | null = null
   let closed = false
   let reaping: Promise<void> | null = null
+  let reapAgain = false
 
   const means = (): NodeMeans => ({
     data_dir: dataDir,
     own_directories: [...localTargets.paths],
     snapshot_roots: [...policy.snapshotRoots],
     ...(policy.snapshotProviders === undefined ? {} : { snapshot_providers: [...policy.snapshotProviders] }),
+    restore_roots: policy.restoreRoots === undefined ? [join(dataDir, 'restore')] : [...policy.restoreRoots],
   })
   const requests = createNodeRequests({ runnerCommand, streams: options.streams, means, browseRoots: policy.browseRoots, atOnce: limits.requests })
 
-  function follow(runId: string, directory: string): FollowedRun {
-    const run = followRun({ runId, directory, directories, clock, killAfterMs: limits.killAfterMs, report })
-    followed.set(runId, run)
-    return run
+  const { killAfterMs } = limits
+  const work = { dataDir, runnerCommand, killAfterMs, clock, report }
+  const runs = await openNodeWork({ noun: 'run', limit: limits.runs, ...work })
+  opened.defer(() => runs.close())
+  const operations = await openNodeWork({ noun: 'operation', limit: limits.operations, ...work })
+  opened.defer(() => operations.close())
+
+  async function runTask(plan: RunPlan): Promise<RunTask> {
+    const { type, path } = plan.target
+    if (type === 'local_dir' && typeof path === 'string') await localTargets.remember(path)
+    return { v: 1, accepted_at: clock.now(), plan, means: means() }
   }
 
-  async function start(plan: RunPlan, credentials: Credentials): Promise<FollowedRun> {
-    const { run_id: runId } = plan
-    const underWay = [...runs.keys()].filter((id) => followed.get(id)?.ended !== true).length
-    if (closed || underWay >= limits.runs) throw new BastionError('node_busy', `the node carries out ${underWay} runs, and no more at once`)
-    if (plan.target.type === 'local_dir' && typeof plan.target['path'] === 'string') await localTargets.remember(plan.target['path'])
-    const { directory, lock: runLock } = await directories.make({ v: 1, accepted_at: clock.now(), plan, means: means() })
-    using _held = runLock
-    startRunner(runnerCommand, directory, runLock, (error) => report(`the runner of run ${runId} does not start: ${error.message}`))
-    const run = follow(runId, directory)
-    run.giveCredentials(credentials)
-    return run
+  async function operationTask(operation: OperationPlan): Promise<OperationTask> {
+    return { v: 1, accepted_at: clock.now(), operation, means: means() }
   }
 
-  async function offer(plan: RunPlan, credentials: Credentials, send: (message: NodeMessage) => void): Promise<void> {
-    const { run_id: runId } = plan
-    if (forgotten.has(runId)) return
-    const before = runs.get(runId)
-    const starting = before ?? start(plan, credentials)
-    runs.set(runId, starting)
-    try {
-      const run = await starting
-      if (before !== undefined) run.giveCredentials(credentials)
-      send({ type: 'run.accepted', run_id: runId })
-      run.attach(0, send)
-    } catch (error) {
-      if (before !== undefined) return
-      runs.delete(runId)
-      send({ type: 'run.refused', run_id: runId, error: failureOf(error) })
-    }
-  }
-
-  /** The Hub has kept all of it. */
-  async function forget(run: FollowedRun): Promise<void> {
-    if (!run.ended || !followed.delete(run.runId)) return
-    await directories.acknowledge(run.directory)
-    runs.delete(run.runId)
-    forgotten.add(run.runId)
-    if (forgotten.size > rememberedRuns) forgotten.delete(forgotten.values().next().value!)
-    await run.close()
-    await directories.remove(run.directory)
-  }
-
-  /** With a run, when it is known and was accepted. */
-  async function withRun(runId: string, work: (run: FollowedRun) => void | Promise<void>): Promise<void> {
-    const run = await runs.get(runId)?.catch(() => null)
-    if (run !== undefined && run !== null) await work(run)
+  /** What a runner that was killed has left is not removed here: that takes a process. */
+  async function acknowledge(of: NodeWork, id: string): Promise<void> {
+    if (!(await of.acknowledge(id))) reapAlone()
   }
 
   async function handle(message: HubMessage, send: (message: NodeMessage) => void, from: NodeEnd): Promise<void> {
@@ -150,14 +120,23 @@ export async function openExecutor(options: ExecutorOptions): Promise<Executor> 
         from.close()
         return
       case 'run.offer':
-        return await offer(message.plan, message.credentials, send)
+        return await runs.offer(message.plan.run_id, () => runTask(message.plan), message.credentials, runListener(message.plan.run_id, send))
       case 'run.cancel':
-        return await withRun(message.run_id, (run) => run.cancel())
+        return await runs.cancel(message.run_id)
       case 'run.attach':
-        return await withRun(message.run_id, (run) => run.attach(message.after_seq, send))
+        return await runs.attach(message.run_id, message.after_seq, runListener(message.run_id, send))
       case 'run.ack':
-        if (message.ended) await withRun(message.run_id, forget)
-        return
+        return message.ended ? await acknowledge(runs, message.run_id) : undefined
+      case 'operation.offer': {
+        const { plan, credentials } = message
+        return await operations.offer(plan.operation_id, () => operationTask(plan), credentials, operationListener(plan.operation_id, send))
+      }
+      case 'operation.cancel':
+        return await operations.cancel(message.operation_id)
+      case 'operation.attach':
+        return await operations.attach(message.operation_id, message.after_seq, operationListener(message.operation_id, send))
+      case 'operation.ack':
+        return message.ended ? await acknowledge(operations, message.operation_id) : undefined
       case 'request':
         requests.handle(message.request_id, message.request, send)
         return
@@ -179,27 +158,29 @@ export async function openExecutor(options: ExecutorOptions): Promise<Executor> 
       for (const { run_id: runId, left } of reaped)
         for (const { path, reason } of left) report(`the snapshot ${path.text} of run ${runId} is left: ${reason}`)
     }
-    for (const { directory, acknowledged } of await directories.list()) if (acknowledged) await directories.remove(directory)
+    if (await hasLeftScratch(dataDir)) {
+      await using process = startRequest(runnerCommand, { request: { kind: 'scratch.reap' }, means: means() })
+      await process.answer
+    }
+    await runs.removeAcknowledged()
+    await operations.removeAcknowledged()
   }
 
+  /** Asked for while it is done, it is done once more: what is left may have come meanwhile. */
   function reapAlone(): void {
+    reapAgain = reaping !== null
     reaping ??= reap()
       .catch((error: unknown) => report(`what earlier runs have left cannot be removed: ${error instanceof Error ? error.message : String(error)}`))
-      .finally(() => (reaping = null))
+      .finally(() => {
+        reaping = null
+        if (reapAgain && !closed) reapAlone()
+      })
   }
 
-  try {
-    await directories.removeHalfMade()
-    for (const { runId, directory, acknowledged } of await directories.list())
-      if (!acknowledged) runs.set(runId, Promise.resolve(follow(runId, directory)))
-  } catch (error) {
-    for (const run of followed.values()) await run.close()
-    lock[Symbol.dispose]()
-    throw error
-  }
   reapAlone()
   const hourly = setInterval(reapAlone, reapEveryMs).unref()
   const heartbeat = setInterval(() => link?.send({ type: 'node.heartbeat' }), heartbeatMs).unref()
+  const kept = opened.move()
 
   return {
     async connect(next) {
@@ -217,10 +198,11 @@ export async function openExecutor(options: ExecutorOptions): Promise<Executor> 
         closed() {
           if (link !== next) return
           link = null
-          for (const run of followed.values()) run.detach()
+          runs.detach()
+          operations.detach()
         },
       })
-      const known = await Promise.all([...followed.values()].map((run) => run.known()))
+      const [knownRuns, knownOperations] = await Promise.all([runs.known(), operations.known()])
       send({
         type: 'node.hello',
         protocol_min: protocolVersions.min,
@@ -229,10 +211,12 @@ export async function openExecutor(options: ExecutorOptions): Promise<Executor> 
         capabilities: [
           'source.filesystem',
           ...jobTargetKinds.map((kind) => `target.${kind}`),
+          ...operationKinds.map((kind) => `operation.${kind}`),
           ...Object.keys(nodeReplies).map((kind) => `request.${kind}`),
         ],
         boot_id: bootId(),
-        known_runs: known,
+        known_runs: knownRuns.map(({ id, lastSeq, ended }) => ({ run_id: id, last_seq: lastSeq, ended })),
+        known_operations: knownOperations.map(({ id, lastSeq, ended }) => ({ operation_id: id, last_seq: lastSeq, ended })),
       })
     },
     async [Symbol.asyncDispose]() {
@@ -241,11 +225,31 @@ export async function openExecutor(options: ExecutorOptions): Promise<Executor> 
       clearInterval(heartbeat)
       link?.close()
       await requests[Symbol.asyncDispose]()
-      await Promise.allSettled(runs.values())
-      await Promise.all([...followed.values()].map((run) => run.close()))
       await reaping
-      lock[Symbol.dispose]()
+      await kept.disposeAsync()
     },
+  }
+}
+
+type Send = (message: NodeMessage) => void
+
+function runListener(run_id: string, send: Send): OfferListener {
+  return {
+    accepted: () => send({ type: 'run.accepted', run_id }),
+    refused: (error) => send({ type: 'run.refused', run_id, error }),
+    events: (first_seq, events) => send({ type: 'run.events', run_id, first_seq, events }),
+    progress: (progress) => send({ type: 'run.progress', run_id, progress }),
+    finished: (last_seq, outcome) => send({ type: 'run.finished', run_id, last_seq, outcome: runOutcomeSchema.parse(outcome) }),
+  }
+}
+
+function operationListener(operation_id: string, send: Send): OfferListener {
+  return {
+    accepted: () => send({ type: 'operation.accepted', operation_id }),
+    refused: (error) => send({ type: 'operation.refused', operation_id, error }),
+    events: (first_seq, events) => send({ type: 'operation.events', operation_id, first_seq, events }),
+    progress: (progress) => send({ type: 'operation.progress', operation_id, progress }),
+    finished: (last_seq, outcome) => send({ type: 'operation.finished', operation_id, last_seq, outcome: operationOutcomeSchema.parse(outcome) }),
   }
 }
 

@@ -1,9 +1,8 @@
 import { closeSync, constants, fdatasyncSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import type { RunEvent } from '../core/run-event.ts'
-import type { RunOutcome } from '../core/run.ts'
-import type { JournalLine } from '../protocol/runner-messages.ts'
+import type { JournalLine, WorkOutcome } from '../protocol/runner-messages.ts'
 
-/** What a runner writes of its run, a line each. Told as durable is only what survives a power cut. */
+/** What a runner writes of its work, a line each. Told as durable is only what survives a power cut. */
 export interface Journal extends Disposable {
   readonly durableSeq: number
   /** The outcome is there, and durable. */
@@ -11,7 +10,7 @@ export interface Journal extends Disposable {
   /** @throws the system's error, now and with every later event, when a line could not be written or made durable */
   append(event: RunEvent): void
   /** Writes the last line. Durable when it returns. @throws the system's error */
-  end(outcome: RunOutcome): void
+  end(outcome: WorkOutcome): void
 }
 
 /** Parts are stored several times a second: those are made durable together. */

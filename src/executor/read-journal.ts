@@ -1,8 +1,7 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import type { RunEvent } from '../core/run-event.ts'
-import type { RunOutcome } from '../core/run.ts'
-import { journalLineSchema } from '../protocol/runner-messages.ts'
+import { journalLineSchema, type WorkOutcome } from '../protocol/runner-messages.ts'
 
 /** A place in a journal: what lies before it has been read. */
 export interface JournalPlace {
@@ -13,7 +12,7 @@ export interface JournalPlace {
 
 export interface JournalPage {
   events: RunEvent[]
-  outcome: RunOutcome | null
+  outcome: WorkOutcome | null
   /** where the next page begins; what is not whole there is not written yet, or cut */
   next: JournalPlace
 }
@@ -56,7 +55,7 @@ export async function readJournal(file: string, from: JournalPlace, bound = whol
 }
 
 /** The whole journal but its events: where what counts ends, and the outcome. */
-export async function journalEnd(file: string): Promise<{ end: JournalPlace; outcome: RunOutcome | null }> {
+export async function journalEnd(file: string): Promise<{ end: JournalPlace; outcome: WorkOutcome | null }> {
   for (let place = journalStart; ;) {
     const { events, outcome, next } = await readJournal(file, place)
     if (outcome !== null || events.length === 0) return { end: next, outcome }

@@ -1,7 +1,5 @@
 import type { Clock } from '../core/clock.ts'
-import { type Artifact, openArtifact } from '../engine/open-artifact.ts'
 import { openWorkingTarget } from '../engine/targets/open-working-target.ts'
-import { proveIdentity } from '../engine/targets/target-identity.ts'
 import type { Target } from '../engine/targets/target.ts'
 import type { NodeReply } from '../protocol/node-replies.ts'
 import type { NodeRequest, NodeRequestKind } from '../protocol/node-requests.ts'
@@ -38,23 +36,4 @@ interface TargetRequest {
 /** Open until it is disposed. */
 export function openedTarget({ target, credentials }: TargetRequest, { clock, note }: AnswerContext): Promise<Target & AsyncDisposable> {
   return openWorkingTarget(targetConfig(target, credentials), { clock, note })
-}
-
-/** Proven to be on the expected target, and open until it is disposed. */
-export async function openedArtifact(
-  request: Extract<NodeRequest, { kind: 'entries.list' | 'entries.download' }>,
-  context: AnswerContext,
-): Promise<{ artifact: Artifact } & AsyncDisposable> {
-  const target = await openedTarget(request, context)
-  const { signal } = context
-  try {
-    // Only of the right target "not found" is believed.
-    if (request.expected_target_id !== undefined) await proveIdentity(target, request.expected_target_id, signal)
-    const ref = { jobId: request.job_id, runId: request.run_id }
-    const artifact = await openArtifact(target, ref, { identities: request.identities, signal })
-    return { artifact, [Symbol.asyncDispose]: () => target.close() }
-  } catch (error) {
-    await target.close()
-    throw error
-  }
 }

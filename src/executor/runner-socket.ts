@@ -3,7 +3,7 @@ import { createServer, type Socket } from 'node:net'
 import { readLines } from '../lib/json-lines.ts'
 import { socketPath } from '../lib/socket-path.ts'
 import { type RunnerMessage, type RunnerOrder, runnerOrderSchema } from '../protocol/runner-messages.ts'
-import { runFiles } from './run-directory.ts'
+import { workFiles } from './work-directory.ts'
 
 /** The runner's side of its socket. */
 export interface RunnerSocket extends AsyncDisposable {
@@ -36,7 +36,7 @@ export async function listenAsRunner(
     readLines(socket, { maxLineBytes, onLine: (line) => options.onOrder(runnerOrderSchema.parse(JSON.parse(line))) })
     send(socket, options.greet())
   })
-  const address = socketPath(directory, runFiles.socket)
+  const address = socketPath(directory, workFiles.socket)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(address.path, () => {

@@ -2,13 +2,16 @@ import { fstatSync, statSync, ftruncateSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import { BastionError } from '../core/errors.ts'
-import { failureOf, type RunOutcome } from '../core/run.ts'
-import type { RunEvent, RunEventKind } from '../core/run-event.ts'
-import type { RunnerMessage, RunnerTask } from '../protocol/runner-messages.ts'
-import type { Credentials } from '../protocol/run-plan.ts'
-import { carryOut } from './carry-out.ts'
+import { failureOf } from '../core/run.ts'
+import type { WorkNoun } from '../core/work-state.ts'
+import { operationCredentialsSchema } from '../protocol/operation-plan.ts'
+import { credentialsSchema } from '../protocol/run-plan.ts'
+import type { HandedCredentials, RunnerMessage, RunnerTask, WorkOutcome } from '../protocol/runner-messages.ts'
+import { carryOut, type CarryOutContext } from './carry-out.ts'
+import { carryOutOperation } from './carry-out-operation.ts'
+import { canceledText, endEvent } from './end-event.ts'
 import { type Journal, openJournal } from './journal.ts'
-import { openRunDirectories, readRunnerTask, runFiles } from './run-directory.ts'
+import { openWorkDirectories, readRunnerTask, taskId, workFiles } from './work-directory.ts'
 import { listenAsRunner } from './runner-socket.ts'
 
 export interface RunnerContext {
@@ -17,30 +20,31 @@ export interface RunnerContext {
   producer: string
   /** a PATH variable */
   path: string
-  /** Ends the run as interrupted: the machine, not a person, wants it to end. */
+  /** Ends the work as interrupted: the machine, not a person, wants it to end. */
   signal: AbortSignal
   /** for people who look into `runner.log` */
   note(text: string): void
   credentialsTimeoutMs?: number
 }
 
-/** The file descriptor an executor hands the lock of the run directory over as. */
+/** The file descriptor an executor hands the lock of the directory over as. */
 export const lockFd = 3
 const credentialsWaitMs = 30_000
 
 /**
- * Carries out the run of a directory: waits for credentials, backs up, and keeps all that happens, and how it ended, in the journal. Needs nobody from then on.
+ * Carries out the run or the operation of a directory: waits for credentials, does it, and keeps all that happens, and how it ended, in the journal. Needs nobody from then on.
  * @throws BastionError invalid_spec when the directory is not one to begin in · Error when the journal cannot be written: then no outcome is there
  */
 export async function runRunner(directory: string, context: RunnerContext): Promise<void> {
   const task = await readRunnerTask(directory)
-  requireLock(directory, task)
+  const noun: WorkNoun = 'plan' in task ? 'run' : 'operation'
+  requireLock(directory, noun, taskId(task))
   const stop = new AbortController()
   const interrupt = () => stop.abort(new BastionError('interrupted', 'the runner was told to end'))
   if (context.signal.aborted) interrupt()
   else context.signal.addEventListener('abort', interrupt, { once: true })
 
-  const given = Promise.withResolvers<Credentials>()
+  const given = Promise.withResolvers<HandedCredentials>()
   let needsCredentials = true
   const state = (): RunnerMessage => ({
     type: 'runner.state',
@@ -49,7 +53,7 @@ export async function runRunner(directory: string, context: RunnerContext): Prom
     needs_credentials: needsCredentials,
   })
   using journal: Journal = openJournal({
-    file: join(directory, runFiles.journal),
+    file: join(directory, workFiles.journal),
     lastSeq: 0,
     onDurable: () => socket?.tell(state()),
   })
@@ -58,16 +62,16 @@ export async function runRunner(directory: string, context: RunnerContext): Prom
     greet: state,
     onOrder(order) {
       if (order.type === 'runner.credentials') given.resolve(order.credentials)
-      else stop.abort(new BastionError('canceled', 'the backup was canceled'))
+      else stop.abort(new BastionError('canceled', canceledText[noun]))
     },
   })
   socket = listening
 
-  const outcome = await (async (): Promise<RunOutcome> => {
+  const outcome = await (async (): Promise<WorkOutcome> => {
     try {
       const credentials = await waitForCredentials(given.promise, context.credentialsTimeoutMs ?? credentialsWaitMs, stop.signal)
       needsCredentials = false
-      return await carryOut(task, credentials, {
+      return await carryOutTask(task, credentials, {
         ...context,
         signal: stop.signal,
         runDirectory: directory,
@@ -79,44 +83,34 @@ export async function runRunner(directory: string, context: RunnerContext): Prom
       return failedOutcome(error)
     }
   })()
-  const end = endEvent(outcome, context.clock.now())
+  const end = endEvent(noun, outcome, context.clock.now())
   if (end !== null) journal.append(end)
   journal.end(outcome)
 }
 
-/** What an executor that found a run without an outcome adds to its journal, too. */
-export function endEvent(outcome: RunOutcome, nowMs: number): RunEvent | null {
-  const event = (kind: RunEventKind, message: string, fields: RunEvent['fields'] = {}, level: RunEvent['level'] = 'error') => ({
-    ts: nowMs,
-    level,
-    kind,
-    message,
-    fields,
-  })
-  if (outcome.status === 'canceled') return event('canceled', 'the backup was canceled', {}, 'info')
-  // `complete` was told when it was.
-  if (outcome.status !== 'failed') return null
-  const { code, message, hint } = outcome.error
-  return event(code === 'interrupted' ? 'interrupted' : 'failed', message, { code, hint })
+function carryOutTask(task: RunnerTask, credentials: HandedCredentials, context: CarryOutContext): Promise<WorkOutcome> {
+  return 'plan' in task
+    ? carryOut(task, credentialsSchema.parse(credentials), context)
+    : carryOutOperation(task, operationCredentialsSchema.parse(credentials), context)
 }
 
-function failedOutcome(error: unknown): RunOutcome {
+function failedOutcome(error: unknown): WorkOutcome {
   const failure = failureOf(error)
   return failure.code === 'canceled' ? { status: 'canceled' } : { status: 'failed', error: failure }
 }
 
 /** The lock is inherited, so that it is held without a gap from before this process began. It says who holds it. */
-function requireLock(directory: string, { plan }: RunnerTask): void {
-  const lock = statSync(join(directory, runFiles.lock), { throwIfNoEntry: false })
+function requireLock(directory: string, noun: WorkNoun, id: string): void {
+  const lock = statSync(join(directory, workFiles.lock), { throwIfNoEntry: false })
   const isInherited = lock !== undefined && inodeOf(lockFd) === lock.ino
-  using free = openRunDirectories(join(directory, '../..')).tryLock(directory)
+  using free = openWorkDirectories(join(directory, '../..'), noun).tryLock(directory)
   if (!isInherited || free !== null)
-    throw new BastionError('invalid_spec', `no executor has started this process for run ${plan.run_id}`, {
+    throw new BastionError('invalid_spec', `no executor has started this process for ${noun} ${id}`, {
       hint: 'Runners are started by "bastion hub" and "bastion agent".',
     })
   // A journal is written by one runner, once.
-  if (statSync(join(directory, runFiles.journal)).size > 0)
-    throw new BastionError('invalid_spec', `run ${plan.run_id} has been carried out before`, { hint: 'Start the job again.' })
+  if (statSync(join(directory, workFiles.journal)).size > 0)
+    throw new BastionError('invalid_spec', `${noun} ${id} has been carried out before`, { hint: 'Ask for it again.' })
   ftruncateSync(lockFd)
   writeSync(lockFd, `${process.pid}\n`, 0)
 }
@@ -129,8 +123,8 @@ function inodeOf(fd: number): number | null {
   }
 }
 
-function waitForCredentials(given: Promise<Credentials>, timeoutMs: number, signal: AbortSignal): Promise<Credentials> {
-  const waiting = Promise.withResolvers<Credentials>()
+function waitForCredentials(given: Promise<HandedCredentials>, timeoutMs: number, signal: AbortSignal): Promise<HandedCredentials> {
+  const waiting = Promise.withResolvers<HandedCredentials>()
   const abort = () => waiting.reject(signal.reason)
   const late = () => waiting.reject(new BastionError('interrupted', `nobody handed over credentials within ${Math.round(timeoutMs / 1000)} s`))
   const timer = setTimeout(late, timeoutMs)

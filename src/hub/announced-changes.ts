@@ -12,6 +12,9 @@ export interface Announcements {
   /** Its brakes, or what is thought of its artifacts; null: of more than one job. */
   retention(jobId: string | null): void
   artifact(runId: string): void
+  /** as of a run */
+  operation(operationId: string): void
+  operationEvents(operationId: string, events: readonly KeptRunEvent[]): void
 }
 
 /** Changes that whoever listens is told of: after they are kept, in their order, and never those that are not. */
@@ -28,11 +31,16 @@ export function createAnnouncedChanges({ store, live }: { store: Store; live: Li
         const jobs = new Set<string>()
         const artifacts = new Set<string>()
         const retention = new Set<string | null>()
+        const operations = new Set<string>()
         const done = await work(tx, {
           run: (runId) => runs.add(runId),
           job: (jobId) => jobs.add(jobId),
           retention: (jobId) => retention.add(jobId),
           artifact: (runId) => artifacts.add(runId),
+          operation: (operationId) => operations.add(operationId),
+          operationEvents(operationId, events) {
+            for (const event of events) messages.push([`operation:${operationId}`, { type: 'operation.event', operation_id: operationId, event }])
+          },
           events(runId, events) {
             for (const event of events) messages.push([`run:${runId}`, { type: 'run.event', run_id: runId, event }])
           },
@@ -46,6 +54,12 @@ export function createAnnouncedChanges({ store, live }: { store: Store; live: Li
         for (const runId of artifacts) {
           const artifact = await tx.artifacts.listed(runId)
           if (artifact !== null) messages.push(['artifacts', { type: 'artifact.changed', artifact }])
+        }
+        for (const operationId of operations) {
+          const operation = await tx.operations.listed(operationId)
+          if (operation === null) continue
+          const message = { type: 'operation.changed', operation } as const
+          messages.push([`operation:${operationId}`, message], ['operations', message])
         }
         for (const jobId of jobs) messages.push(['jobs', { type: 'job.changed', job_id: jobId }])
         for (const jobId of retention) messages.push(['jobs', { type: 'retention.changed', job_id: jobId }])

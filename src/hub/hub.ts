@@ -14,6 +14,7 @@ import type { PlanSecrets } from './dispatch/dispatch-services.ts'
 import type { HubLog } from './hub-log.ts'
 import { createJobService, type JobService } from './jobs/job-service.ts'
 import { createLiveEvents, type LiveEvents } from './live-events.ts'
+import { createOperations, type Operations } from './operations/operations.ts'
 import { createNodeSessions, type NodeSessions } from './nodes/node-sessions.ts'
 import { createScheduler } from './scheduler/scheduler.ts'
 import type { Store } from './store/store.ts'
@@ -33,6 +34,7 @@ export interface Hub extends AsyncDisposable {
   readonly pins: ArtifactPins
   readonly dispatch: Pick<Dispatch, 'request' | 'cancel'>
   readonly retention: Retention
+  readonly operations: Pick<Operations, 'request' | 'cancel'>
   readonly nodes: Pick<NodeSessions, 'isConnected' | 'connected' | 'request'>
   /** A node has connected, and will say hello. */
   connect(nodeId: string, link: HubEnd): void
@@ -129,6 +131,7 @@ export async function createHub({
   // A loop of its own: schedules do not wait for a look at a million artifacts.
   opened.use(startTickLoop({ tick: () => retention.tick(), longestMs: longestTickMs, clock, log }))
   const jobs = createJobService({ store, changes, clock, newId, deletion, onSchedule: loop.wake, cancel: dispatch.cancel })
+  const operations = createOperations({ changes, dispatch, clock, newId })
   const kept = opened.move()
   return {
     hubId,
@@ -139,6 +142,7 @@ export async function createHub({
     pins: createArtifactPins({ changes, clock }),
     dispatch,
     retention,
+    operations,
     nodes,
     connect: nodes.connect,
     [Symbol.asyncDispose]: () => kept.disposeAsync(),

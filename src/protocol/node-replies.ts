@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { entrySchema, indexHeaderSchema } from '../core/entry.ts'
 import { jobIdSchema, runIdSchema } from '../core/ids.ts'
+import { restorePreviewSchema } from '../core/restore-preview.ts'
 import { failureSchema, storedArtifactSchema } from '../core/run.ts'
 import { snapshotLeaseSchema } from '../core/snapshot-lease.ts'
 import { timestampSchema } from '../core/timestamp.ts'
@@ -131,6 +132,9 @@ export const nodeReplies = {
   /** one for each run that was named */
   'cleanup.run': z.object({ results: z.array(cleanedRunSchema) }),
   'lease.list': z.object({ leases: z.array(foundLeaseSchema) }),
+  /** `destination`: as it is named to people; a directory that is not named is made when the restore is */
+  'restore.plan': restorePreviewSchema.extend({ destination: z.string() }),
+  'scratch.reap': z.object({ removed: z.int().nonnegative() }),
   'lease.reap': z.object({
     reaped: z.array(
       z.object({

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { jobIdSchema, runIdSchema } from '../core/ids.ts'
+import { conflictPolicySchema } from '../core/operation.ts'
 import { snapshotModeSchema } from '../core/source-snapshot.ts'
+import { plannedDestinationSchema } from './operation-plan.ts'
 import { credentialsSchema } from './run-plan.ts'
 
 /** A target to look at: the driver's config without its secret options, and those beside it. */
@@ -91,8 +93,19 @@ export const nodeRequestSchema = z.discriminatedUnion('kind', [
       .min(1)
       .max(mostDeletesAtOnce),
   }),
+  /** what a restore would do; the credentials of a target it would go to are beside its own */
+  z.object({
+    kind: z.literal('restore.plan'),
+    ...openedArtifact,
+    destination: plannedDestinationSchema,
+    destination_credentials: credentialsSchema,
+    only: z.array(z.string()),
+    conflict: conflictPolicySchema,
+  }),
   z.object({ kind: z.literal('lease.list') }),
   z.object({ kind: z.literal('lease.reap') }),
+  /** removes what drills have left whose runners are gone */
+  z.object({ kind: z.literal('scratch.reap') }),
 ])
 export type NodeRequest = z.infer<typeof nodeRequestSchema>
 export type NodeRequestKind = NodeRequest['kind']

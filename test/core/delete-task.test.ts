@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { deleteFailureKind } from '../../src/core/delete-failure.ts'
 import { type DeleteTask, type DeleteTaskEvent, type DeleteTaskStatus, deleteTaskStatuses, nextDeleteTask } from '../../src/core/delete-task.ts'
 import { type ErrorCode, errorCodes } from '../../src/core/errors.ts'
-import { codedFailure } from '../../src/core/run-state.ts'
+import { codedFailure } from '../../src/core/work-state.ts'
 
 const minute = 60_000
 const hour = 60 * minute

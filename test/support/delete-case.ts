@@ -57,7 +57,7 @@ export async function openDeleteCase({ vault }: { vault?: Partial<PlanSecrets> }
   const changes = createAnnouncedChanges({ store, live })
   const newId = () => uuidv7(clock.now(), randomBytes(10))
   const sessions = opened.use(createNodeSessions({ live, log, newId }))
-  const secrets: PlanSecrets = { credentialsFor: async () => ({}), recipientFor: async () => '', ...vault }
+  const secrets: PlanSecrets = { credentialsFor: async () => ({}), recipientFor: async () => '', identitiesFor: async () => [], ...vault }
   const openQueue = () =>
     createDeleteQueue({
       hubId: 'hub-1',

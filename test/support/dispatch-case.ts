@@ -51,7 +51,12 @@ export async function openDispatchCase({ limit = 2, vault }: CaseOptions = {}): 
     const newId = () => uuidv7(clock.now(), randomBytes(10))
     const changes = createAnnouncedChanges({ store, live })
     const sessions = createNodeSessions({ live, log, newId })
-    const secrets: PlanSecrets = { credentialsFor: async () => ({}), recipientFor: async () => `age1${'q'.repeat(58)}`, ...vault }
+    const secrets: PlanSecrets = {
+      credentialsFor: async () => ({}),
+      recipientFor: async () => `age1${'q'.repeat(58)}`,
+      identitiesFor: async () => [],
+      ...vault,
+    }
     const dispatch = createDispatch({ hubId: 'hub-1', store, changes, live, sessions, vault: secrets, clock, log, newId, limitOf: () => limit })
     return { store, live, changes, sessions, dispatch }
   }

@@ -1,14 +1,21 @@
 import type { RunEvent, RunEventKind } from '../../src/core/run-event.ts'
 import type { RunOutcome } from '../../src/core/run.ts'
 import { createMemoryLink } from '../../src/protocol/memory-link.ts'
-import { type HubEnd, type HubMessage, type KnownRun, type NodeMessage, protocolVersions } from '../../src/protocol/node-messages.ts'
+import {
+  type HubEnd,
+  type HubMessage,
+  type KnownOperation,
+  type KnownRun,
+  type NodeMessage,
+  protocolVersions,
+} from '../../src/protocol/node-messages.ts'
 import { someTime } from './hub-records.ts'
 
 /** The node's end of a link, played by a test. */
 export interface FakeNode {
   readonly received: readonly HubMessage[]
   send(message: NodeMessage): void
-  hello(knownRuns?: KnownRun[], versions?: { protocol_min: number; protocol_max: number }): void
+  hello(knownRuns?: KnownRun[], versions?: { protocol_min: number; protocol_max: number }, knownOperations?: KnownOperation[]): void
   /** The next message of this type that `next` has not given before. */
   next<Type extends HubMessage['type']>(type: Type): Promise<Extract<HubMessage, { type: Type }>>
   readonly closed: Promise<void>
@@ -36,8 +43,8 @@ export function createFakeNode(): { hub: HubEnd; node: FakeNode } {
       send: link.node.send,
       close: link.node.close,
       closed: closed.promise,
-      hello(known_runs = [], versions = { protocol_min: protocolVersions.min, protocol_max: protocolVersions.max }) {
-        link.node.send({ type: 'node.hello', ...versions, version: '0.1.0', capabilities: [], boot_id: 'boot', known_runs })
+      hello(known_runs = [], versions = { protocol_min: protocolVersions.min, protocol_max: protocolVersions.max }, known_operations = []) {
+        link.node.send({ type: 'node.hello', ...versions, version: '0.1.0', capabilities: [], boot_id: 'boot', known_runs, known_operations })
       },
       next(type) {
         return new Promise((resolve) => {

@@ -21,6 +21,7 @@ export const emptyVault: PlanSecrets = {
   recipientFor: async () => {
     throw new Error('this vault has no keys')
   },
+  identitiesFor: async () => [],
 }
 
 /** A Hub whose database is in `folder`; disposed of together with it. */

@@ -28,7 +28,7 @@ await using executor = await openExecutor({
   clock: { now: () => Date.now() },
   report: complain,
 })
-const vault = { credentialsFor: async () => ({}), recipientFor: () => Promise.reject(new Error('no keys')) }
+const vault = { credentialsFor: async () => ({}), recipientFor: () => Promise.reject(new Error('no keys')), identitiesFor: async () => [] }
 const log = { info() {}, warn() {}, error: (fields: Record<string, unknown>, message: string) => complain(`${message}: ${String(fields['err'])}`) }
 await using hub = await createHub({ store, vault, clock, log, random: randomBytes, link })
 await executor.connect(node)

@@ -18,6 +18,12 @@ export function addHubCommand(program: Command, run: RunCommand): void {
     .addOption(new Option('--public-url <url>', 'where browsers reach it, when a proxy stands before it').env('BASTION_PUBLIC_URL'))
     .option('--trusted-proxy <address>', 'of a proxy whose X-Forwarded-For is believed; repeatable', collect, [])
     .option('--browse-root <dir>', 'a directory of this machine that people of the Hub may look into; repeatable; / when none is given', collect, [])
+    .option(
+      '--restore-root <dir>',
+      'a directory of this machine that may be restored into; repeatable; restore/ in the data directory when none is given',
+      collect,
+      [],
+    )
     .option('--snapshot-root <dir>', 'a directory of which source snapshots may be made; repeatable', collect, [])
     .action((options: HubCommandOptions) =>
       run(async (context) => {

@@ -1,11 +1,11 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { BastionError } from '../../core/errors.ts'
+import { type ConflictPolicy, conflictPolicySchema } from '../../core/operation.ts'
 import type { Progress } from '../../core/run-event.ts'
 import { restore, type RestoreRequest } from '../../engine/restore.ts'
 import { restoreToTarget, type TargetRestoreReport } from '../../engine/restore-to-target.ts'
 import type { RestoreReport } from '../../engine/restoring/restore-report.ts'
-import type { ConflictPolicy } from '../../engine/restoring/extract-protocol.ts'
 import { selectEntries } from '../../engine/selection.ts'
 import { parseTarget } from '../../engine/targets/target-url.ts'
 import { artifactArgument, targetArgument } from '../arguments.ts'
@@ -25,7 +25,7 @@ interface RestoreOptions {
   json?: true
 }
 
-const conflictPolicies: readonly string[] = ['fail', 'skip', 'overwrite', 'rename'] satisfies ConflictPolicy[]
+const conflictPolicies: readonly string[] = conflictPolicySchema.options
 
 export function addRestoreCommand(program: Command, run: RunCommand): void {
   program

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { BastionError } from '../../core/errors.ts'
-import { verify, type VerifyLevel } from '../../engine/verify.ts'
+import { type VerifyLevel, verifyLevelSchema } from '../../core/operation.ts'
+import { verify } from '../../engine/verify.ts'
 import { artifactArgument } from '../arguments.ts'
 import type { CliContext } from '../cli-context.ts'
 import { printableText } from '../entry-text.ts'
@@ -16,7 +17,7 @@ interface VerifyOptions {
   json?: true
 }
 
-const levels: readonly string[] = ['chain', 'sample', 'full'] satisfies VerifyLevel[]
+const levels: readonly string[] = verifyLevelSchema.options
 
 export function addVerifyCommand(program: Command, run: RunCommand): void {
   program

@@ -1,9 +1,8 @@
+import type { ConflictPolicy } from '../../core/operation.ts'
 import type { BytePath } from '../../lib/byte-path.ts'
 import type { AgePayloadKey } from '../crypto/age-header.ts'
 import type { SealedRange } from '../crypto/sealed-range.ts'
 import type { Xattr } from '../../lib/posix-xattr.ts'
-
-export type ConflictPolicy = 'overwrite' | 'skip' | 'fail' | 'rename'
 
 /** One entry of a frame, for a thread to check or to restore. */
 export interface ExtractItem {

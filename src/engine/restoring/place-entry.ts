@@ -380,7 +380,7 @@ export function createEntryPlacer(destination: Destination, options: PlacerOptio
 }
 
 /** Overwriting puts a file over a file and a link over a link; anything else is somebody's data of another kind. */
-function replaces(kind: ExtractItem['kind'], existing: Stats): boolean {
+export function replaces(kind: ExtractItem['kind'], existing: Stats): boolean {
   switch (kind) {
     case 'file':
     case 'hardlink':

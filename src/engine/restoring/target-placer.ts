@@ -1,6 +1,8 @@
 import { BastionError, hasCode } from '../../core/errors.ts'
+import type { ConflictPolicy } from '../../core/operation.ts'
 import type { Body, Target } from '../targets/target.ts'
-import type { ConflictPolicy, ExtractOutcome } from './extract-protocol.ts'
+import type { ExtractOutcome } from './extract-protocol.ts'
+import { createTargetLook, type ExistingKey } from './look-at-target.ts'
 
 /** Puts entries at their keys on a target under the conflict policy. Nothing that is there is removed, but an object that is to be overwritten by a file. */
 export interface TargetPlacer {
@@ -12,40 +14,13 @@ export interface TargetPlacer {
 /** @param key where it stands */
 export type PlaceOutcome = { kind: 'placed'; key: string } | Extract<ExtractOutcome, { kind: 'skipped' | 'conflict' | 'failed' }>
 
-type Existing = 'an object' | 'a directory' | 'a link'
-
-/** Listings of directories that are kept. */
-const maxListings = 32
+type Existing = ExistingKey['kind']
 
 export function createTargetPlacer(target: Target, options: { conflict: ConflictPolicy; signal: AbortSignal }): TargetPlacer {
   const { conflict, signal } = options
-  const listings = new Map<string, Promise<ReadonlySet<string>>>()
-
-  /** Directories in a directory: `stat` does not know them. Those that are made meanwhile are the artifact's own, which has no file of the same name. */
-  function directoriesIn(parent: string): Promise<ReadonlySet<string>> {
-    const listed = listings.get(parent) ?? list(parent)
-    listings.delete(parent)
-    listings.set(parent, listed)
-    for (const oldest of listings.keys()) if (listings.size > maxListings) listings.delete(oldest)
-    return listed
-  }
-
-  async function list(parent: string): Promise<ReadonlySet<string>> {
-    const directories = new Set<string>()
-    for await (const { key, kind } of target.list(parent, { signal })) if (kind === 'directory') directories.add(key)
-    return directories
-  }
-
-  async function lookAt(key: string): Promise<Existing | null> {
-    try {
-      if ((await target.stat(key)) !== null) return 'an object'
-      return (await directoriesIn(key.slice(0, Math.max(0, key.lastIndexOf('/'))))).has(key) ? 'a directory' : null
-    } catch (error) {
-      // A target follows no link, and does not look past one.
-      if (hasCode(error, 'target_rejected')) return 'a link'
-      throw error
-    }
-  }
+  // Directories that are made meanwhile are the artifact's own, which has no file of the same name.
+  const look = createTargetLook(target, signal)
+  const lookAt = async (key: string): Promise<Existing | null> => (await look(key))?.kind ?? null
 
   /** What the policy says to what is there: an outcome, or `null` to go on. */
   function inTheWay(key: string, existing: Existing | null, mayReplace: boolean): PlaceOutcome | null {

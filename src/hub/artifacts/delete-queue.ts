@@ -2,7 +2,7 @@ import type { Clock } from '../../core/clock.ts'
 import { mostPatienceMs } from '../../core/delete-task.ts'
 import { BastionError, type ErrorCode, hasCode } from '../../core/errors.ts'
 import { type Failure, failureOf } from '../../core/run.ts'
-import { codedFailure } from '../../core/run-state.ts'
+import { codedFailure } from '../../core/work-state.ts'
 import type { JobTarget } from '../../protocol/job-spec.ts'
 import { mostDeletesAtOnce } from '../../protocol/node-requests.ts'
 import type { NodeReply } from '../../protocol/node-replies.ts'
@@ -124,7 +124,7 @@ export function createDeleteQueue(services: DeleteQueueServices): DeleteQueue {
     const all = batch.map(({ task }) => task.run_id)
     let credentials: Record<string, string>
     try {
-      credentials = await vault.credentialsFor(nodeId, artifact.target_snapshot as JobTarget)
+      credentials = await vault.credentialsFor(nodeId, artifact.target_snapshot)
     } catch (error) {
       if (!(error instanceof BastionError)) log.error({ err: error }, 'credentials for a delete could not be read')
       return failed(all, failureOf(error), false)

@@ -1,5 +1,5 @@
 import type { DeleteTaskEvent } from '../../core/delete-task.ts'
-import { codedFailure } from '../../core/run-state.ts'
+import { codedFailure } from '../../core/work-state.ts'
 import type { NodeReply } from '../../protocol/node-replies.ts'
 import type { DeleteTaskRecord } from '../store/delete-task-store.ts'
 import { type DeleteWork, moveDeleteTask } from './move-delete-task.ts'

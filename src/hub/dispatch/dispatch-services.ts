@@ -1,6 +1,5 @@
 import type { Clock } from '../../core/clock.ts'
 import type { Credentials } from '../../protocol/run-plan.ts'
-import type { JobTarget } from '../../protocol/job-spec.ts'
 import type { AnnouncedChanges } from '../announced-changes.ts'
 import type { HubLog } from '../hub-log.ts'
 import type { LiveEvents } from '../live-events.ts'
@@ -10,9 +9,11 @@ import type { Store } from '../store/store.ts'
 /** What dispatch asks of the vault. */
 export interface PlanSecrets {
   /** The secret options of the target's driver. @throws BastionError */
-  credentialsFor(nodeId: string, target: Pick<JobTarget, 'type' | 'secret_name'>): Promise<Credentials>
+  credentialsFor(nodeId: string, target: { type: string; secret_name?: string | undefined }): Promise<Credentials>
   /** The recipient of the key of this name, which is made when it is first used. */
   recipientFor(keyName: string): Promise<string>
+  /** The identities for what was encrypted to any of `recipients`. */
+  identitiesFor(recipients: readonly string[]): Promise<string[]>
 }
 
 export interface DispatchServices {

@@ -1,24 +1,27 @@
 import { BastionError } from '../../core/errors.ts'
+import type { WorkNoun } from '../../core/work-state.ts'
+import { createOperationKind } from '../operations/operation-kind.ts'
 import type { JobRecord } from '../store/job-store.ts'
 import type { DispatchServices } from './dispatch-services.ts'
 import { greetNode } from './greet-node.ts'
 import { createMissingMessages } from './missing-messages.ts'
-import { moveRun, type RunWork } from './move-run.ts'
+import { moveWork } from './move-work.ts'
 import { type RequestedRun, requestRun, type RunCause } from './request-run.ts'
-import { startRuns } from './start-runs.ts'
-import { takeMessage } from './take-message.ts'
+import { createRunKind } from './run-kind.ts'
+import { takeMessage, type WorkKinds, workOf } from './take-message.ts'
+import type { WorkChange, WorkKind } from './work-kind.ts'
 
 /** Which node gets a run, and what becomes of it. Everything is kept before it is said. */
 export interface Dispatch extends AsyncDisposable {
   /** A run now, as somebody asks for it. @throws BastionError not_found · conflict when the job is archived */
   request(jobId: string): Promise<Exclude<RequestedRun, { result: 'known' }>>
   /** A run within a transaction of the caller, who calls {@link wake} when it is committed. */
-  requestWithin(work: RunWork, job: JobRecord, cause: RunCause): Promise<RequestedRun>
-  /** Kept first, then sent. Twice is once. @throws BastionError not_found · conflict when it has ended */
-  cancel(runId: string): Promise<void>
+  requestWithin(work: WorkChange, job: JobRecord, cause: RunCause): Promise<RequestedRun>
+  /** Of a run, or an operation. Kept first, then sent. Twice is once. @throws BastionError not_found · conflict when it has ended */
+  cancel(id: string, noun?: WorkNoun): Promise<void>
   /** The node may have something to start; resolves when that is offered. */
   wake(nodeId: string): Promise<void>
-  /** What time alone brings: retries that are due, runs whose node has not come for a day, what nodes still owe. @returns when to look again, at the latest */
+  /** What time alone brings: retries that are due, what waits for a node that has not come for a day, what nodes still owe. @returns when to look again, at the latest */
   tick(): Promise<number | null>
 }
 
@@ -28,6 +31,8 @@ export function createDispatch(services: DispatchServices): Dispatch {
   const { store, changes, sessions, clock, log, newId } = services
   const waking = new Map<string, { again: boolean; done: Promise<void> }>()
   const missing = createMissingMessages(services)
+  const kinds: WorkKinds = { run: createRunKind(services), operation: createOperationKind(services) }
+  const allKinds: readonly WorkKind[] = [kinds.run, kinds.operation]
   let isClosed = false
 
   /** Never twice at a time for a node; who asks meanwhile gets another look afterwards. */
@@ -44,10 +49,10 @@ export function createDispatch(services: DispatchServices): Dispatch {
       try {
         do {
           entry.again = false
-          await startRuns(services, nodeId)
+          for (const kind of allKinds) await kind.start(nodeId)
         } while (entry.again && !isClosed)
       } catch (error) {
-        log.error({ node_id: nodeId, err: error }, 'runs could not be started')
+        log.error({ node_id: nodeId, err: error }, 'runs or operations could not be started')
       } finally {
         waking.delete(nodeId)
       }
@@ -56,27 +61,39 @@ export function createDispatch(services: DispatchServices): Dispatch {
   }
 
   sessions.listen({
-    async hello(nodeId, { known_runs }) {
-      await greetNode(services, nodeId, known_runs)
+    async hello(nodeId, { known_runs, known_operations }) {
+      await greetNode(
+        services,
+        kinds.run,
+        nodeId,
+        known_runs.map(({ run_id: id, ...known }) => ({ id, ...known })),
+      )
+      await greetNode(
+        services,
+        kinds.operation,
+        nodeId,
+        known_operations.map(({ operation_id: id, ...known }) => ({ id, ...known })),
+      )
       await wake(nodeId)
     },
     async message(nodeId, message) {
       try {
-        if (await takeMessage({ ...services, missing }, nodeId, message)) await wake(nodeId)
+        if (await takeMessage({ ...services, missing, kinds }, nodeId, message)) await wake(nodeId)
       } catch (error) {
-        missing.note(message.run_id)
+        const { kind, id } = workOf(kinds, message)
+        missing.note(kind, id)
         throw error
       }
     },
   })
 
-  async function expireRuns(now: number): Promise<void> {
-    for (const nodeId of await store.runs.nodesWaitedFor()) {
+  async function expire(kind: WorkKind, now: number): Promise<void> {
+    for (const nodeId of await kind.store(store).nodesWaitedFor()) {
       if (sessions.isConnected(nodeId)) continue
-      for (const { id } of await store.runs.waitingSince(nodeId, now - patienceMs, 100)) {
+      for (const { id } of await kind.store(store).waitingSince(nodeId, now - patienceMs, 100)) {
         await changes.transaction(async (tx, announce) => {
-          const run = await tx.runs.get(id)
-          if (run !== null) await moveRun({ tx, announce, now }, run, { type: 'expire' })
+          const record = await kind.store(tx).get(id)
+          if (record !== null) await moveWork(kind, { tx, announce, now }, record, { type: 'expire' })
         })
       }
     }
@@ -97,19 +114,20 @@ export function createDispatch(services: DispatchServices): Dispatch {
       return requested.run
     },
     requestWithin: (work, job, cause) => requestRun(work, job, cause, newId()),
-    async cancel(runId) {
-      const run = await changes.transaction(async (tx, announce) => {
-        const current = await tx.runs.get(runId)
-        if (current === null) throw new BastionError('not_found', `there is no run ${runId}`)
-        const move = await moveRun({ tx, announce, now: clock.now() }, current, { type: 'cancel' })
-        if ('refused' in move) throw new BastionError('conflict', `the run has ended: it is ${current.state}`)
+    async cancel(id, noun = 'run') {
+      const kind: WorkKind = kinds[noun]
+      const record = await changes.transaction(async (tx, announce) => {
+        const current = await kind.store(tx).get(id)
+        if (current === null) throw new BastionError('not_found', `there is no ${noun} ${id}`)
+        const move = await moveWork(kind, { tx, announce, now: clock.now() }, current, { type: 'cancel' })
+        if ('refused' in move) throw new BastionError('conflict', `the ${noun} has ended: it is ${current.state}`)
         return current
       })
-      if (run.state !== 'queued') sessions.send(run.node_id, { type: 'run.cancel', run_id: runId })
+      if (record.state !== 'queued') sessions.send(record.node_id, kind.messages.cancel(id))
     },
     async tick() {
       const now = clock.now()
-      await expireRuns(now)
+      for (const kind of allKinds) await expire(kind, now)
       await missing.remind()
       const connected = sessions.connected()
       for (const nodeId of connected) await wake(nodeId)

@@ -3,32 +3,28 @@ import type { RunOutcome } from '../../core/run.ts'
 import { jobTargetSchema } from '../../protocol/job-spec.ts'
 import { noteRetentionFacts } from '../artifacts/retention-facts.ts'
 import type { RunChange, RunRecord } from '../store/run-store.ts'
-import type { DispatchServices } from './dispatch-services.ts'
-import { moveRun, type RunWork } from './move-run.ts'
+import { moveWork } from './move-work.ts'
 import { retryFailed } from './request-run.ts'
+import { runBooks } from './run-books.ts'
+import type { WorkChange } from './work-kind.ts'
 
 type StoredOutcome = Extract<RunOutcome, { artifact: unknown }>
 
-/** Keeps how a run ended: its state, its artifact and its retry, all or nothing. A run that has ended stays as it is. */
-export async function finishRun({ changes, clock, newId }: DispatchServices, runId: string, outcome: RunOutcome): Promise<void> {
-  await changes.transaction(async (tx, announce) => {
-    const work = { tx, announce, now: clock.now() }
-    const run = await tx.runs.get(runId)
-    if (run === null) return
-    const hasArtifact = outcome.status === 'success' || outcome.status === 'warning'
-    // Before the run moves, for its offer goes when it has ended.
-    const also = hasArtifact ? { ...columnsOf(outcome), ...(await keepArtifact(work, run, outcome)) } : {}
-    const move = await moveRun(work, run, { type: 'end', outcome }, also)
-    if ('refused' in move) throw new Error(move.refused)
-    if (outcome.status === 'failed') await retryFailed(work, run, outcome.error, newId())
-  })
+/** Keeps how a run ended: its state, its artifact and its retry. A run that has ended stays as it is. */
+export async function finishRun(change: WorkChange, run: RunRecord, outcome: RunOutcome, retryId: string): Promise<void> {
+  const hasArtifact = outcome.status === 'success' || outcome.status === 'warning'
+  // Before the run moves, for its offer goes when it has ended.
+  const also = hasArtifact ? { ...columnsOf(outcome), ...(await keepArtifact(change, run, outcome)) } : {}
+  const move = await moveWork(runBooks, change, run, { type: 'end', outcome }, also)
+  if ('refused' in move) throw new Error(move.refused)
+  if (outcome.status === 'failed') await retryFailed(change, run, outcome.error, retryId)
 }
 
 function columnsOf({ artifact, consistency_changed_total, issues, summary }: StoredOutcome): RunChange {
   return { grade: artifact.grade, consistency_changed_total, issues_total: issues.total, summary: { ...summary, artifact, issues } }
 }
 
-async function keepArtifact({ tx, announce, now }: RunWork, run: RunRecord, outcome: StoredOutcome): Promise<RunChange> {
+async function keepArtifact({ tx, announce, now }: WorkChange, run: RunRecord, outcome: StoredOutcome): Promise<RunChange> {
   const { artifact } = outcome
   const offer = await tx.runs.offer(run.id)
   if (offer === null) throw new Error(`the run ${run.id} ended without an offer`)

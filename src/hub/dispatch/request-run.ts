@@ -2,7 +2,8 @@ import type { Failure } from '../../core/run.ts'
 import { retryDelayMs } from '../../core/retry.ts'
 import type { JobRecord } from '../store/job-store.ts'
 import type { RunRecord } from '../store/run-store.ts'
-import { addEvent, type RunWork } from './move-run.ts'
+import { addRunEvent } from './run-books.ts'
+import type { WorkChange } from './work-kind.ts'
 
 /** Why a run is wanted: somebody asks, or a time of the schedule has come. `missed`: how many times before it it stands for. */
 export type RunCause = { type: 'asked' } | { type: 'due'; fireAt: number; missed: number }
@@ -16,7 +17,7 @@ export type RequestedRun =
   | { result: 'known' }
 
 /** A run for the job, as its overlap policy allows: at most one waits. `id` is for the run, should there be a new one. */
-export async function requestRun(work: RunWork, job: JobRecord, cause: RunCause, id: string): Promise<RequestedRun> {
+export async function requestRun(work: WorkChange, job: JobRecord, cause: RunCause, id: string): Promise<RequestedRun> {
   const { tx, announce, now } = work
   const unended = await tx.runs.unended(job.id)
   const waiting = unended.find(({ state }) => state === 'queued')
@@ -30,7 +31,7 @@ export async function requestRun(work: RunWork, job: JobRecord, cause: RunCause,
     const folded = waiting.folded + 1 + missed
     // A retry that waits for its time need not wait any more.
     await tx.runs.change(waiting.id, 'queued', { folded, not_before: null })
-    await addEvent(work, waiting.id, 'queued', `${named(cause)} while it waits: it stands for ${folded} more`, { ...fields, folded })
+    await addRunEvent(work, waiting.id, 'queued', `${named(cause)} while it waits: it stands for ${folded} more`, { ...fields, folded })
     announce.run(waiting.id)
     return { result: 'folded', run_id: waiting.id }
   }
@@ -52,15 +53,15 @@ export async function requestRun(work: RunWork, job: JobRecord, cause: RunCause,
   if (!isNew) return { result: 'known' }
   announce.run(id)
   if (isRejected) {
-    await addEvent(work, id, 'rejected', `${named(cause)} while the run before has not ended`, fields, 'warn')
+    await addRunEvent(work, id, 'rejected', `${named(cause)} while the run before has not ended`, fields, 'warn')
     return { result: 'rejected', run_id: id }
   }
-  await addEvent(work, id, 'queued', named(cause), fields)
+  await addRunEvent(work, id, 'queued', named(cause), fields)
   return { result: 'queued', run_id: id }
 }
 
 /** Another run in the place of one that failed, when its error may pass, the job wants one, and none is waiting anyway. */
-export async function retryFailed(work: RunWork, run: RunRecord, error: Failure, id: string): Promise<void> {
+export async function retryFailed(work: WorkChange, run: RunRecord, error: Failure, id: string): Promise<void> {
   const { tx, announce, now } = work
   const job = await tx.jobs.get(run.job_id)
   if (job === null || job.archived_at !== null) return
@@ -81,8 +82,11 @@ export async function retryFailed(work: RunWork, run: RunRecord, error: Failure,
     created_at: now,
     ended_at: null,
   })
-  await addEvent(work, run.id, 'retry_scheduled', `it is tried again in ${Math.round(delayMs / 60_000)} min`, { run_id: id, not_before: notBefore })
-  await addEvent(work, id, 'queued', `in the place of a run that failed: ${error.code}`, { retry_of: run.id, not_before: notBefore })
+  await addRunEvent(work, run.id, 'retry_scheduled', `it is tried again in ${Math.round(delayMs / 60_000)} min`, {
+    run_id: id,
+    not_before: notBefore,
+  })
+  await addRunEvent(work, id, 'queued', `in the place of a run that failed: ${error.code}`, { retry_of: run.id, not_before: notBefore })
   announce.run(id)
 }
 

@@ -1,26 +1,27 @@
 import { BastionError } from '../../core/errors.ts'
-import { type Failure, failureOf } from '../../core/run.ts'
+import { failureOf } from '../../core/run.ts'
 import type { RunRecord } from '../store/run-store.ts'
 import type { DispatchServices } from './dispatch-services.ts'
 import { makeOffer } from './make-offer.ts'
-import { moveRun } from './move-run.ts'
-import { retryFailed } from './request-run.ts'
+import { moveWork, refuseWork } from './move-work.ts'
+import { runBooks } from './run-books.ts'
+import type { WorkKind } from './work-kind.ts'
 
 /**
  * Offers queued runs to a node while it has room: the longest waiting first, of each job one. A run that cannot be offered has failed.
  * Called for one node at a time only.
  */
-export async function startRuns(services: DispatchServices, nodeId: string): Promise<void> {
+export async function startRuns(services: DispatchServices, kind: WorkKind, nodeId: string): Promise<void> {
   const { store, sessions, clock, limitOf } = services
   while (sessions.isConnected(nodeId)) {
     const room = limitOf(nodeId) - (await store.runs.withNode(nodeId)).length
     const [run] = room > 0 ? await store.runs.startable(nodeId, clock.now(), 1) : []
     if (run === undefined) return
-    await startRun(services, run)
+    await startRun(services, kind, run)
   }
 }
 
-async function startRun(services: DispatchServices, run: RunRecord): Promise<void> {
+async function startRun(services: DispatchServices, kind: WorkKind, run: RunRecord): Promise<void> {
   const { store, changes, sessions, clock, log } = services
   const job = await store.jobs.get(run.job_id)
   if (job === null) throw new Error(`the run ${run.id} has no job`)
@@ -29,7 +30,7 @@ async function startRun(services: DispatchServices, run: RunRecord): Promise<voi
     made = await makeOffer(services, job, run)
   } catch (error) {
     if (!(error instanceof BastionError)) log.error({ run_id: run.id, err: error }, 'a run could not be prepared')
-    await refuseRun(services, run.id, failureOf(error))
+    await refuseWork(kind, services, run.id, failureOf(error))
     return
   }
   const { offer, credentials } = made
@@ -38,19 +39,8 @@ async function startRun(services: DispatchServices, run: RunRecord): Promise<voi
     const current = await tx.runs.get(run.id)
     // Meanwhile it may have been canceled, or another run of the job begun.
     if (current?.state !== 'queued' || (await tx.runs.unended(run.job_id)).some(({ state }) => state !== 'queued')) return false
-    await moveRun({ tx, announce, now }, current, { type: 'offer' }, { offer })
+    await moveWork(runBooks, { tx, announce, now }, current, { type: 'offer' }, { offer })
     return true
   })
   if (isOffered) sessions.send(run.node_id, { type: 'run.offer', plan: offer.plan, credentials })
-}
-
-/** The run will not be carried out. */
-export async function refuseRun({ changes, clock, newId }: DispatchServices, runId: string, error: Failure): Promise<void> {
-  await changes.transaction(async (tx, announce) => {
-    const work = { tx, announce, now: clock.now() }
-    const run = await tx.runs.get(runId)
-    if (run === null) return
-    const move = await moveRun(work, run, { type: 'refuse', error })
-    if ('moves' in move && move.moves.state === 'failed') await retryFailed(work, run, error, newId())
-  })
 }

@@ -1,73 +1,107 @@
-import type { NodeRunMessage } from '../nodes/node-sessions.ts'
+import type { RunEvent } from '../../core/run-event.ts'
+import type { OperationOutcome } from '../../core/operation.ts'
+import type { RunOutcome } from '../../core/run.ts'
+import type { WorkEnd } from '../../core/work-state.ts'
+import type { NodeWorkMessage } from '../nodes/node-sessions.ts'
+import type { OperationRecord } from '../store/operation-store.ts'
 import type { RunRecord } from '../store/run-store.ts'
+import type { WorkRecord } from '../store/work-store.ts'
 import type { DispatchServices } from './dispatch-services.ts'
-import { finishRun } from './finish-run.ts'
 import type { MissingMessages } from './missing-messages.ts'
-import { moveRun } from './move-run.ts'
-import { refuseRun } from './start-runs.ts'
+import { moveWork, refuseWork } from './move-work.ts'
+import type { WorkKind } from './work-kind.ts'
 
-type TakeServices = DispatchServices & { missing: MissingMessages }
-type MessageOf<Type extends NodeRunMessage['type']> = Extract<NodeRunMessage, { type: Type }>
+export interface WorkKinds {
+  readonly run: WorkKind<RunRecord, RunOutcome>
+  readonly operation: WorkKind<OperationRecord, OperationOutcome>
+}
+type TakeServices = DispatchServices & { missing: MissingMessages; kinds: WorkKinds }
 
-/** What a node says of a run. Messages may come twice, and of runs that have ended. @returns whether the node has room for another run now */
-export async function takeMessage(services: TakeServices, nodeId: string, message: NodeRunMessage): Promise<boolean> {
-  const { store, sessions, missing } = services
-  const run = await store.runs.get(message.run_id)
-  if (run === null || run.node_id !== nodeId || run.ended_at !== null) {
+/** Of which piece of work a message speaks. */
+export function workOf(kinds: WorkKinds, message: NodeWorkMessage): { kind: WorkKind; id: string } {
+  return 'run_id' in message ? { kind: kinds.run, id: message.run_id } : { kind: kinds.operation, id: message.operation_id }
+}
+
+/** What a node says of a run or an operation. Messages may come twice, and of what has ended. @returns whether the node has room for more now */
+export async function takeMessage(services: TakeServices, nodeId: string, message: NodeWorkMessage): Promise<boolean> {
+  const { store, sessions, live } = services
+  const { kind, id } = workOf(services.kinds, message)
+  const record = await kind.store(store).get(id)
+  const isFinished = message.type === 'run.finished' || message.type === 'operation.finished'
+  if (record === null || record.node_id !== nodeId || record.ended_at !== null) {
     // Nothing that is told of it is new: the node may forget it.
-    if (message.type === 'run.finished') sessions.send(nodeId, { type: 'run.ack', run_id: message.run_id, seq: message.last_seq, ended: true })
+    if (isFinished) sessions.send(nodeId, kind.messages.ack(id, message.last_seq, true))
     return false
   }
   switch (message.type) {
     case 'run.accepted':
-      await acceptRun(services, run.id)
+    case 'operation.accepted':
+      await acceptWork(services, kind, id)
       return false
     case 'run.refused':
-      await refuseRun(services, run.id, message.error)
+    case 'operation.refused':
+      await refuseWork(kind, services, id, message.error)
       return true
     case 'run.events':
-      await keepEvents(services, run, message)
+    case 'operation.events':
+      await keepEvents(services, kind, record, message)
       return false
     case 'run.progress':
-      await keepProgress(services, run, message)
+    case 'operation.progress':
+      await kind.store(store).setProgress(id, message.progress)
+      kind.publishProgress(live, record, message.progress)
       return false
     case 'run.finished':
-      if (message.last_seq > run.node_seq) {
-        missing.ask(run)
-        return false
-      }
-      await finishRun(services, run.id, message.outcome)
-      sessions.send(nodeId, { type: 'run.ack', run_id: run.id, seq: run.node_seq, ended: true })
-      return true
+      return await finishWork(services, services.kinds.run, record, message)
+    case 'operation.finished':
+      return await finishWork(services, services.kinds.operation, record, message)
   }
 }
 
-async function acceptRun({ changes, clock }: DispatchServices, runId: string): Promise<void> {
+async function acceptWork({ changes, clock }: DispatchServices, kind: WorkKind, id: string): Promise<void> {
   await changes.transaction(async (tx, announce) => {
-    const run = await tx.runs.get(runId)
-    if (run !== null) await moveRun({ tx, announce, now: clock.now() }, run, { type: 'accept' })
+    const record = await kind.store(tx).get(id)
+    if (record !== null) await moveWork(kind, { tx, announce, now: clock.now() }, record, { type: 'accept' })
   })
 }
 
-async function keepEvents(services: TakeServices, run: RunRecord, { first_seq, events }: MessageOf<'run.events'>): Promise<void> {
+async function keepEvents(
+  services: TakeServices,
+  kind: WorkKind,
+  record: WorkRecord,
+  { first_seq, events }: { first_seq: number; events: readonly RunEvent[] },
+): Promise<void> {
   const { changes, sessions, clock, missing } = services
-  const known = run.node_seq + 1 - first_seq
-  if (known < 0) return missing.ask(run)
+  const { id, node_seq } = record
+  const known = node_seq + 1 - first_seq
+  if (known < 0) return missing.ask(kind, record)
   const fresh = events.slice(known)
   if (fresh.length > 0) {
     await changes.transaction(async (tx, announce) => {
-      const current = await tx.runs.get(run.id)
-      // Who tells of a run has accepted it.
-      if (current?.state === 'dispatched') await moveRun({ tx, announce, now: clock.now() }, current, { type: 'accept' })
-      announce.events(run.id, await tx.runEvents.append(run.id, fresh, { firstNodeSeq: run.node_seq + 1 }))
+      const current = await kind.store(tx).get(id)
+      // Who tells of it has accepted it.
+      if (current?.state === 'dispatched') await moveWork(kind, { tx, announce, now: clock.now() }, current, { type: 'accept' })
+      kind.announceEvents(announce, id, await kind.events(tx).append(id, fresh, { firstNodeSeq: node_seq + 1 }))
     })
   }
-  sessions.send(run.node_id, { type: 'run.ack', run_id: run.id, seq: run.node_seq + fresh.length, ended: false })
+  sessions.send(record.node_id, kind.messages.ack(id, node_seq + fresh.length, false))
 }
 
-async function keepProgress({ store, live }: DispatchServices, run: RunRecord, { progress }: MessageOf<'run.progress'>): Promise<void> {
-  await store.runs.setProgress(run.id, progress)
-  const message = { type: 'run.progress', run_id: run.id, job_id: run.job_id, progress } as const
-  live.publish(`run:${run.id}`, message)
-  live.publish('runs', message)
+/** All or nothing. What has ended stays as it is. */
+async function finishWork<Own extends WorkRecord, End extends WorkEnd>(
+  { changes, sessions, clock, missing }: TakeServices,
+  kind: WorkKind<Own, End>,
+  { id, node_id, node_seq }: WorkRecord,
+  { last_seq, outcome }: { last_seq: number; outcome: End },
+): Promise<boolean> {
+  if (last_seq > node_seq) {
+    missing.ask(kind, { id, node_id, node_seq })
+    return false
+  }
+  await changes.transaction(async (tx, announce) => {
+    const record = await kind.store(tx).get(id)
+    if (record !== null) await kind.finish({ tx, announce, now: clock.now() }, record, outcome)
+  })
+  sessions.send(node_id, kind.messages.ack(id, node_seq, true))
+  return true
 }

@@ -6,6 +6,7 @@ import { jobHandlers, scheduleHandlers } from './routes/job-handlers.ts'
 import { maintenanceHandlers } from './routes/maintenance-handlers.ts'
 import { nodeHandlers } from './routes/node-handlers.ts'
 import { retentionHandlers } from './routes/retention-handlers.ts'
+import { operationHandlers } from './routes/operation-handlers.ts'
 import { runHandlers } from './routes/run-handlers.ts'
 import { ageKeyHandlers, secretHandlers } from './routes/secret-handlers.ts'
 import { overviewHandlers, settingsHandlers, systemHandlers } from './routes/system-handlers.ts'
@@ -19,6 +20,7 @@ export function apiHandlers(services: HttpServices, setupToken: string | null): 
     runs: runHandlers(services),
     artifacts: artifactHandlers(services),
     retention: retentionHandlers(services),
+    operations: operationHandlers(services),
     schedule: scheduleHandlers(services),
     nodes: nodeHandlers(services),
     maintenance: maintenanceHandlers(services),

@@ -1,11 +1,13 @@
+import type { KeptRunEvent } from '../../core/run-event.ts'
 import type { LiveFrame } from '../../protocol/http/live-frames.ts'
 import type { LiveMessage, LiveTopic } from '../../protocol/live-messages.ts'
 import type { LiveEvents } from '../live-events.ts'
 import type { Store } from '../store/store.ts'
+import type { WorkEventStore } from '../store/work-event-store.ts'
 
 export interface FeedOptions {
   topic: LiveTopic
-  /** for `run:<id>`: the events after it are sent first */
+  /** for `run:<id>` and `operation:<id>`: the events after it are sent first */
   afterSeq: number
   /** resolves when it has left */
   send(frame: LiveFrame): Promise<void>
@@ -16,12 +18,15 @@ export interface FeedOptions {
 const eventsAtOnce = 200
 
 /**
- * Sends what is published on a topic. Of a run it first sends the events that were kept before, then those that come, in their order, none left out and none twice: it
+ * Sends what is published on a topic. Of a run, or an operation, it first sends the events that were kept before, then those that come, in their order, none left out and none twice: it
  * listens before it reads, holds back what it hears until it has read, and reads again when it hears an event before its turn.
  */
-export function startFeed({ store, live }: { store: Pick<Store, 'runEvents'>; live: LiveEvents }, options: FeedOptions): Disposable {
+export function startFeed(
+  { store, live }: { store: Pick<Store, 'runEvents' | 'operationEvents'>; live: LiveEvents },
+  options: FeedOptions,
+): Disposable {
   const { topic, send, failed } = options
-  const runId = topic.startsWith('run:') ? topic.slice('run:'.length) : null
+  const past = pastOf(store, topic)
   let lastSeq = options.afterSeq
   let heldBack: LiveMessage[] | null = []
   let isStopped = false
@@ -30,7 +35,7 @@ export function startFeed({ store, live }: { store: Pick<Store, 'runEvents'>; li
 
   function take(message: LiveMessage): void {
     if (heldBack !== null) return void heldBack.push(message)
-    if (message.type === 'run.event') {
+    if (message.type === 'run.event' || message.type === 'operation.event') {
       if (message.event.seq <= lastSeq) return
       if (message.event.seq > lastSeq + 1) {
         heldBack = [message]
@@ -42,9 +47,9 @@ export function startFeed({ store, live }: { store: Pick<Store, 'runEvents'>; li
   }
 
   async function catchUp(): Promise<void> {
-    for (let more = runId !== null; more && !isStopped;) {
-      const page = await store.runEvents.list(runId!, lastSeq, eventsAtOnce)
-      await Promise.all(page.items.map((event) => pass({ type: 'run.event', run_id: runId!, event })))
+    for (let more = past !== null; more && !isStopped;) {
+      const page = await past!.events.list(past!.id, lastSeq, eventsAtOnce)
+      await Promise.all(page.items.map((event) => pass(past!.told(event))))
       lastSeq = page.items.at(-1)?.seq ?? lastSeq
       more = page.more
     }
@@ -61,4 +66,18 @@ export function startFeed({ store, live }: { store: Pick<Store, 'runEvents'>; li
       subscription[Symbol.dispose]()
     },
   }
+}
+
+/** Where the events of a topic are kept. */
+interface Past {
+  id: string
+  events: WorkEventStore
+  told(event: KeptRunEvent): LiveMessage
+}
+
+function pastOf({ runEvents, operationEvents }: Pick<Store, 'runEvents' | 'operationEvents'>, topic: LiveTopic): Past | null {
+  const [noun, id] = topic.split(':')
+  if (id === undefined) return null
+  if (noun === 'run') return { id, events: runEvents, told: (event) => ({ type: 'run.event', run_id: id, event }) }
+  return { id, events: operationEvents, told: (event) => ({ type: 'operation.event', operation_id: id, event }) }
 }

@@ -7,13 +7,13 @@ import type { LiveEvents } from '../live-events.ts'
 import { createPendingRequests, type PendingRequests } from './pending-requests.ts'
 
 export type NodeHello = Extract<NodeMessage, { type: 'node.hello' }>
-export type NodeRunMessage = Extract<NodeMessage, { run_id: string }>
+export type NodeWorkMessage = Extract<NodeMessage, { run_id: string } | { operation_id: string }>
 
-/** Who is told what nodes say of runs. One message of a node after the other; what one of them throws is logged, and the next one comes. */
+/** Who is told what nodes say of runs and operations. One message of a node after the other; what one of them throws is logged, and the next one comes. */
 export interface NodeListener {
   /** The node is there, and this is what it knows. */
   hello(nodeId: string, hello: NodeHello): Promise<void>
-  message(nodeId: string, message: NodeRunMessage): Promise<void>
+  message(nodeId: string, message: NodeWorkMessage): Promise<void>
 }
 
 /** The nodes that are there now. */

@@ -38,14 +38,18 @@ export interface JobStore {
   learnTarget(id: string, targetId: string): Promise<void>
   /** How its last run that came to an end ended. */
   noteEnded(id: string, state: RunState): Promise<void>
+  /** Its last drill, however it ended. */
+  noteDrill(id: string, operationId: string): Promise<void>
+  /** What a drill of it has proven. */
+  noteProven(id: string, proven: { proven_at: number; proven_run_id: string; proven_restore_ms: number }): Promise<void>
   /** Names of jobs that write with a secret of their node; archived ones write no more. */
   usingSecret(nodeId: string, secretName: string, limit: number): Promise<string[]>
   /** Jobs of a node by their next time, those without left out: `next_run_at` from `from` on. */
   upcoming(nodeId: string, from: number, limit: number): Promise<{ id: string; name: string; next_run_at: number }[]>
 }
 
-type JobRow = Omit<Selectable<Tables['jobs']>, 'last_ended_state' | 'secret_name' | 'removing_at'>
 const columns = ['id', 'name', 'node_id', 'spec', 'target_id', 'next_run_at', 'created_at', 'updated_at', 'archived_at'] as const
+type JobRow = Pick<Selectable<Tables['jobs']>, (typeof columns)[number]>
 
 export function createJobStore({ read, write }: Databases): JobStore {
   function described() {
@@ -100,6 +104,12 @@ export function createJobStore({ read, write }: Databases): JobStore {
     },
     async noteEnded(id, state) {
       await write.updateTable('jobs').set({ last_ended_state: state }).where('id', '=', id).execute()
+    },
+    async noteDrill(id, last_drill_id) {
+      await write.updateTable('jobs').set({ last_drill_id }).where('id', '=', id).execute()
+    },
+    async noteProven(id, proven) {
+      await write.updateTable('jobs').set(proven).where('id', '=', id).execute()
     },
     async usingSecret(nodeId, secretName, limit) {
       const rows = await read

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { type Progress, progressSchema } from '../../core/run-event.ts'
 import { failureSchema, type Run, type RunDetail, type RunState, runStates, type RunStatus, runStatus } from '../../core/run.ts'
 import { secretNameSchema } from '../../core/job.ts'
 import { runPlanSchema } from '../../protocol/run-plan.ts'
@@ -7,6 +6,7 @@ import type { Databases } from './databases.ts'
 import { readJsonOrNull, writeJson } from './json-column.ts'
 import { type Page, type PageRequest, pageOf, rowsToRead } from './page.ts'
 import { listedColumns, type ListedRow, listedRun } from './run-row.ts'
+import { createWorkStore, withNodeStates, type WorkRecord, type WorkStore } from './work-store.ts'
 
 const summarySchema = z.record(z.string(), z.unknown())
 
@@ -15,11 +15,7 @@ export const keptOfferSchema = z.object({ plan: runPlanSchema, secret_name: secr
 export type KeptOffer = z.infer<typeof keptOfferSchema>
 
 /** A run as the Hub decides by it. */
-export interface RunRecord extends Run {
-  /** the number of its last event */
-  last_seq: number
-  /** the last event that was taken from its node, by the node's own count */
-  node_seq: number
+export interface RunRecord extends Run, Pick<WorkRecord, 'last_seq' | 'node_seq'> {
   offered_at: number | null
 }
 
@@ -52,10 +48,9 @@ export interface RunFilter {
   status?: RunStatus | undefined
 }
 
-export interface RunStore {
+export interface RunStore extends WorkStore<RunRecord> {
   /** `false`: the job has a run of this fire time already, and nothing was written. */
   insert(run: NewRun): Promise<boolean>
-  get(id: string): Promise<RunRecord | null>
   /** as lists show it */
   listed(id: string): Promise<Run | null>
   detail(id: string): Promise<RunDetail | null>
@@ -64,30 +59,24 @@ export interface RunStore {
   list(filter: RunFilter, page: PageRequest): Promise<Page<Run>>
   /** Compare and set: only while it is in `from`. @returns whether it was */
   change(id: string, from: RunState, change: RunChange): Promise<boolean>
-  setProgress(id: string, progress: Progress): Promise<void>
   /** Runs of a job that have not ended, oldest first. */
   unended(jobId: string): Promise<RunRecord[]>
-  /** Runs that the node has been offered and that have not ended. */
-  withNode(nodeId: string): Promise<RunRecord[]>
   /** Queued runs of the node that may start by `now`, oldest first; of a job that has one with the node, none. */
   startable(nodeId: string, now: number, limit: number): Promise<RunRecord[]>
   /** When the next run of the node may start that may not start by `now`. */
   nextStart(nodeId: string, now: number): Promise<number | null>
-  /** Queued runs of the node that were made before `before`, oldest first. */
-  waitingSince(nodeId: string, before: number, limit: number): Promise<RunRecord[]>
-  /** The nodes that have queued runs. */
-  nodesWaitedFor(): Promise<string[]>
 }
 
 const recordColumns = [...listedColumns, 'last_seq', 'node_seq', 'offered_at'] as const
-const withNodeStates: RunState[] = ['dispatched', 'running', 'canceling']
 
-export function createRunStore({ read, write }: Databases): RunStore {
+export function createRunStore(databases: Databases): RunStore {
+  const { read, write } = databases
   const records = () => read.selectFrom('runs').select(recordColumns)
   // Said though the states say it too: the indexes of what is under way are of these alone.
   const unended = () => records().where('ended_at', 'is', null)
 
   return {
+    ...createWorkStore(databases, { table: 'runs', columns: recordColumns, recordOf }),
     async insert({ error, ...run }) {
       const { numInsertedOrUpdatedRows } = await write
         .insertInto('runs')
@@ -106,10 +95,6 @@ export function createRunStore({ read, write }: Databases): RunStore {
         .onConflict((conflict) => conflict.columns(['job_id', 'fire_at']).where('fire_at', 'is not', null).doNothing())
         .executeTakeFirst()
       return (numInsertedOrUpdatedRows ?? 0n) > 0n
-    },
-    async get(id) {
-      const row = await records().where('id', '=', id).executeTakeFirst()
-      return row === undefined ? null : recordOf(row)
     },
     async listed(id) {
       const row = await read.selectFrom('runs').select(listedColumns).where('id', '=', id).executeTakeFirst()
@@ -145,20 +130,8 @@ export function createRunStore({ read, write }: Databases): RunStore {
         .executeTakeFirst()
       return numUpdatedRows > 0n
     },
-    async setProgress(id, progress) {
-      await write
-        .updateTable('runs')
-        .set({ progress: writeJson(progressSchema, progress) })
-        .where('id', '=', id)
-        .where('state', 'in', withNodeStates)
-        .execute()
-    },
     async unended(jobId) {
       const rows = await unended().where('job_id', '=', jobId).orderBy('id').execute()
-      return rows.map(recordOf)
-    },
-    async withNode(nodeId) {
-      const rows = await unended().where('node_id', '=', nodeId).where('state', 'in', withNodeStates).orderBy('id').execute()
       return rows.map(recordOf)
     },
     async startable(nodeId, now, limit) {
@@ -191,20 +164,6 @@ export function createRunStore({ read, write }: Databases): RunStore {
         .where('not_before', '>', now)
         .executeTakeFirst()
       return row?.at ?? null
-    },
-    async waitingSince(nodeId, before, limit) {
-      const rows = await unended()
-        .where('node_id', '=', nodeId)
-        .where('state', '=', 'queued')
-        .where('created_at', '<', before)
-        .orderBy('id')
-        .limit(limit)
-        .execute()
-      return rows.map(recordOf)
-    },
-    async nodesWaitedFor() {
-      const rows = await read.selectFrom('runs').select('node_id').distinct().where('ended_at', 'is', null).where('state', '=', 'queued').execute()
-      return rows.map((row) => row.node_id)
     },
   }
 }

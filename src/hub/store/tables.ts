@@ -33,6 +33,11 @@ export interface Tables {
     target_id: string | null
     next_run_at: number | null
     last_ended_state: string | null
+    next_drill_at: Generated<number | null>
+    last_drill_id: Generated<string | null>
+    proven_at: Generated<number | null>
+    proven_run_id: Generated<string | null>
+    proven_restore_ms: Generated<number | null>
     created_at: number
     updated_at: number
     archived_at: number | null
@@ -68,6 +73,37 @@ export interface Tables {
   }
   run_events: {
     run_id: string
+    seq: number
+    ts: number
+    level: string
+    kind: string
+    message: string
+    fields: string
+    node_seq: number | null
+  }
+  operations: {
+    id: string
+    kind: string
+    run_id: string
+    job_id: string
+    node_id: string
+    asked_by: string
+    state: string
+    outcome: string | null
+    error: string | null
+    spec: string
+    created_at: number
+    offered_at: number | null
+    started_at: number | null
+    ended_at: number | null
+    cancel_requested_at: number | null
+    last_seq: Generated<number>
+    node_seq: Generated<number>
+    progress: string | null
+    report: string | null
+  }
+  operation_events: {
+    operation_id: string
     seq: number
     ts: number
     level: string

@@ -4,6 +4,7 @@ import { artifactRoutes } from './artifact-routes.ts'
 import { jobRoutes } from './job-routes.ts'
 import { maintenanceRoutes } from './maintenance-routes.ts'
 import { nodeRoutes } from './node-routes.ts'
+import { operationRoutes } from './operation-routes.ts'
 import { overviewRoutes } from './overview-routes.ts'
 import { retentionRoutes } from './retention-routes.ts'
 import type { Route } from './route.ts'
@@ -21,6 +22,7 @@ export const api = {
   runs: runRoutes,
   artifacts: artifactRoutes,
   retention: retentionRoutes,
+  operations: operationRoutes,
   schedule: scheduleRoutes,
   nodes: nodeRoutes,
   maintenance: maintenanceRoutes,

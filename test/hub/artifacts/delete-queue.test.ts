@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { BastionError } from '../../../src/core/errors.ts'
-import { codedFailure } from '../../../src/core/run-state.ts'
+import { codedFailure } from '../../../src/core/work-state.ts'
 import { type DeleteCase, type DeleteResult, openDeleteCase } from '../../support/delete-case.ts'
 import { someTime } from '../../support/hub-records.ts'
 

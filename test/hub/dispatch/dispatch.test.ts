@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { BastionError } from '../../../src/core/errors.ts'
-import { codedFailure } from '../../../src/core/run-state.ts'
+import { codedFailure } from '../../../src/core/work-state.ts'
 import { openDispatchCase } from '../../support/dispatch-case.ts'
 import { someEvents, storedOutcome } from '../../support/fake-node.ts'
 

@@ -19,6 +19,10 @@ async function ended(client: Client, id: string): Promise<RunDetail> {
   }
 }
 
+async function operationEnded(client: Client, id: string): Promise<void> {
+  while ((await client.operations.get({ params: { id } })).ended_at === null) await wait(50)
+}
+
 test('every route answers as the document says that the Hub serves, from an empty data directory to a downloaded file', async () => {
   await using hub = await startHttpHub()
   const document = (await (await fetch(`${hub.url}/api/openapi.json`)).json()) as OpenApi
@@ -124,6 +128,23 @@ test('every route answers as the document says that the Hub serves, from an empt
   expect(await client.maintenance.checkArtifact({ params: { ...params, run_id: id } })).toEqual({ found: 'ok', why: null, status: 'present' })
   await fails(client.maintenance.checkArtifact({ params: { id: 'nobody', run_id: id } }), 'artifact_not_found')
   expect(await client.maintenance.rebuildIndex({ body: { target } })).toMatchObject({ known: 1, missing: [], damaged: [], next: null })
+  const plan = await client.operations.planRestore({ params: { id }, body: { only: [source] } })
+  expect(plan).toMatchObject({ files: 1, fits: true, conflicts: { total: 0 } })
+  const { operation_id: restore } = await client.operations.restore({ params: { id }, body: { only: [source] } })
+  const { operation_id: verify } = await client.operations.verify({ params: { id }, body: { level: 'chain' } })
+  const { operation_id: drill } = await client.operations.drill({ params: { id } })
+  for (const operation of [restore, verify, drill]) await operationEnded(client, operation)
+  expect((await client.operations.list({ query: { run_id: id } })).items).toMatchObject([
+    { kind: 'drill', status: 'success' },
+    { kind: 'verify', status: 'success' },
+    { kind: 'restore', status: 'success' },
+  ])
+  expect((await client.operations.events({ params: { id: drill } })).items.at(-1)).toMatchObject({ kind: 'complete' })
+  const stopped = await client.operations.cancel({ params: { id: (await client.operations.drill({ params: { id } })).operation_id } })
+  expect(stopped.cancel_requested_at).not.toBeNull()
+  await operationEnded(client, stopped.id)
+  await fails(client.operations.cancel({ params: { id: drill } }), 'conflict')
+
   const { run_id: newest } = await client.jobs.run({ params })
   await ended(client, newest)
   const stored = await client.artifacts.ofJob({ params, query: { order: 'asc' } })

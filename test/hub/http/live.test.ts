@@ -104,10 +104,12 @@ test('events that are told before their turn, while the past is read or after, c
   const turns = async () => {
     for (let turn = 0; turn < 50; turn += 1) await Promise.resolve()
   }
+  const nobody = { append: () => Promise.reject(new Error('only read here')), list: async () => ({ items: [], more: false }) }
   using _feed = startFeed(
     {
       live,
       store: {
+        operationEvents: nobody,
         runEvents: {
           append: () => Promise.reject(new Error('only read here')),
           async list(_, afterSeq, limit) {

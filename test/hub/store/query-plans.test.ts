@@ -9,7 +9,6 @@ import { createHistoryStore } from '../../../src/hub/store/history-store.ts'
 import { createJobStore } from '../../../src/hub/store/job-store.ts'
 import { createOverviewStore } from '../../../src/hub/store/overview-store.ts'
 import { createRetentionStore } from '../../../src/hub/store/retention-store.ts'
-import { createRunEventStore } from '../../../src/hub/store/run-event-store.ts'
 import { createRunStore } from '../../../src/hub/store/run-store.ts'
 import { createScheduleStore } from '../../../src/hub/store/schedule-store.ts'
 import { createSettingStore } from '../../../src/hub/store/setting-store.ts'
@@ -17,6 +16,8 @@ import { createSqliteDialect } from '../../../src/hub/store/sqlite-dialect.ts'
 import type { SqliteStatement } from '../../../src/hub/store/sqlite-statement.ts'
 import { startSqliteThread } from '../../../src/hub/store/sqlite-thread.ts'
 import { openStore } from '../../../src/hub/store/store.ts'
+import { createWorkEventStore } from '../../../src/hub/store/work-event-store.ts'
+import { createOperationStore } from '../../../src/hub/store/operation-store.ts'
 import type { Tables } from '../../../src/hub/store/tables.ts'
 import { createFakeClock } from '../../support/fake-clock.ts'
 import { anId, someTime } from '../../support/hub-records.ts'
@@ -59,7 +60,7 @@ function makeRepositories(db: Kysely<Tables>) {
   return {
     jobs,
     runs: createRunStore(databases),
-    runEvents: createRunEventStore(databases),
+    runEvents: createWorkEventStore(databases, 'run'),
     schedule: createScheduleStore(databases, { jobs, settings }),
     overview: createOverviewStore(databases),
     artifacts: createArtifactStore(databases),
@@ -67,6 +68,8 @@ function makeRepositories(db: Kysely<Tables>) {
     retention: createRetentionStore(databases),
     brakes: createBrakeStore(databases),
     history: createHistoryStore(databases),
+    operations: createOperationStore(databases),
+    operationEvents: createWorkEventStore(databases, 'operation'),
   }
 }
 

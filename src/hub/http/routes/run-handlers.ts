@@ -1,7 +1,7 @@
 import { BastionError } from '../../../core/errors.ts'
 import type { RunDetail } from '../../../core/run.ts'
 import type { runRoutes } from '../../../protocol/http/run-routes.ts'
-import type { JobTarget } from '../../../protocol/job-spec.ts'
+import { accessTo, artifactOf } from '../../operations/artifact-access.ts'
 import type { Handlers } from '../handlers.ts'
 import type { HttpServices } from '../http-services.ts'
 
@@ -16,15 +16,8 @@ export function runHandlers({ store, dispatch, nodes, streams, vault, newId }: R
 
   /** What a node needs to open the artifact of a run, and which node can. */
   async function openedArtifact(id: string) {
-    const artifact = await store.artifacts.get(id)
-    if (artifact === null) {
-      await detail(id)
-      throw new BastionError('artifact_not_found', `the run ${id} has stored no artifact`, { hint: 'Only a run that has succeeded has one.' })
-    }
-    const { node_id: nodeId, job_id, target_snapshot, target_id, recipients } = artifact
-    const { secret_name: _, ...target } = target_snapshot as JobTarget
-    const [credentials, identities] = await Promise.all([vault.credentialsFor(nodeId, target_snapshot), vault.identitiesFor(recipients)])
-    return { nodeId, opened: { target, credentials, expected_target_id: target_id, job_id, run_id: id, identities } }
+    const artifact = await artifactOf(store, id)
+    return { nodeId: artifact.node_id, opened: await accessTo(vault, artifact) }
   }
 
   return {

@@ -1,16 +1,11 @@
 import { expect, test } from 'vitest'
-import { type RunState, runStates, type RunOutcome } from '../../src/core/run.ts'
-import { codedFailure, nextRunState, type RunStep } from '../../src/core/run-state.ts'
+import { operationStates } from '../../src/core/operation.ts'
+import { runStates } from '../../src/core/run.ts'
+import { codedFailure, nextWorkState, type WorkState, type WorkStep } from '../../src/core/work-state.ts'
 
 const now = 1000
 const unreachable = codedFailure('target_unreachable', 'no answer')
-const stored = {
-  status: 'warning',
-  artifact: {},
-  consistency_changed_total: 0,
-  issues: { total: 0, sample: [] },
-  summary: {},
-} as unknown as RunOutcome
+const stored = { status: 'warning' } as const
 
 const steps = {
   offer: { type: 'offer' },
@@ -22,10 +17,10 @@ const steps = {
   'end canceled': { type: 'end', outcome: { status: 'canceled' } },
   lose: { type: 'lose' },
   expire: { type: 'expire' },
-} as const satisfies Record<string, RunStep>
+} as const satisfies Record<string, WorkStep>
 
 /** What each step makes of each state: the state it moves to, `=` when nothing is new, `-` when it does not happen there. */
-const table: Record<RunState, Record<keyof typeof steps, RunState | '=' | '-'>> = {
+const table: Record<WorkState, Record<keyof typeof steps, WorkState | '=' | '-'>> = {
   queued: cells('dispatched - failed canceled - - - - failed'),
   dispatched: cells('= running failed canceling finished failed canceled = -'),
   running: cells('= = - canceling finished failed canceled failed -'),
@@ -36,24 +31,29 @@ const table: Record<RunState, Record<keyof typeof steps, RunState | '=' | '-'>> 
   rejected: cells('- - - - - - - - -'),
 }
 
-function cells(text: string): Record<keyof typeof steps, RunState | '=' | '-'> {
-  const found = text.split(' ') as (RunState | '=' | '-')[]
-  return Object.fromEntries(Object.keys(steps).map((name, at) => [name, found[at]])) as Record<keyof typeof steps, RunState | '=' | '-'>
+function cells(text: string): Record<keyof typeof steps, WorkState | '=' | '-'> {
+  const found = text.split(' ') as (WorkState | '=' | '-')[]
+  return Object.fromEntries(Object.keys(steps).map((name, at) => [name, found[at]])) as Record<keyof typeof steps, WorkState | '=' | '-'>
 }
 
-for (const state of runStates) {
-  for (const [name, step] of Object.entries(steps)) {
-    const expected = table[state][name as keyof typeof steps]
-    test(`${state}, ${name}: ${{ '=': 'nothing new', '-': 'does not happen' }[expected as string] ?? expected}`, () => {
-      const move = nextRunState(state, step, now)
-      const found = 'moves' in move ? move.moves.state : 'stays' in move ? '=' : '-'
-      expect(found).toBe(expected)
-    })
+for (const [noun, states] of [
+  ['run', runStates],
+  ['operation', operationStates],
+] as const) {
+  for (const state of states) {
+    for (const [name, step] of Object.entries(steps)) {
+      const expected = table[state][name as keyof typeof steps]
+      test(`${noun}, ${state}, ${name}: ${{ '=': 'nothing new', '-': 'does not happen' }[expected as string] ?? expected}`, () => {
+        const move = nextWorkState(noun, state, step, now)
+        const found = 'moves' in move ? move.moves.state : 'stays' in move ? '=' : '-'
+        expect(found).toBe(expected)
+      })
+    }
   }
 }
 
 test('a state carries the facts that are true in it', () => {
-  const facts = (state: RunState, step: RunStep) => (nextRunState(state, step, now) as { moves: object }).moves
+  const facts = (state: WorkState, step: WorkStep) => (nextWorkState('operation', state, step, now) as { moves: object }).moves
   expect(facts('queued', steps.offer)).toEqual({ state: 'dispatched', offered_at: now })
   expect(facts('dispatched', steps.accept)).toEqual({ state: 'running', started_at: now })
   expect(facts('running', steps.cancel)).toEqual({ state: 'canceling', cancel_requested_at: now })

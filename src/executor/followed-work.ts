@@ -4,40 +4,47 @@ import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import type { Clock } from '../core/clock.ts'
 import { BastionError } from '../core/errors.ts'
-import { failureOf, type RunOutcome } from '../core/run.ts'
-import type { Progress } from '../core/run-event.ts'
+import { failureOf } from '../core/run.ts'
+import type { Progress, RunEvent } from '../core/run-event.ts'
+import type { WorkNoun } from '../core/work-state.ts'
 import { readLines } from '../lib/json-lines.ts'
 import { socketPath } from '../lib/socket-path.ts'
-import type { KnownRun, NodeMessage } from '../protocol/node-messages.ts'
-import { runnerMessageSchema, type RunnerOrder } from '../protocol/runner-messages.ts'
-import type { Credentials } from '../protocol/run-plan.ts'
+import { type HandedCredentials, runnerMessageSchema, type RunnerOrder, type WorkOutcome } from '../protocol/runner-messages.ts'
 import { openJournal } from './journal.ts'
 import { journalEnd, type JournalPlace, journalStart, mendJournal, readJournal } from './read-journal.ts'
-import { type RunDirectories, runFiles } from './run-directory.ts'
-import { endEvent } from './runner.ts'
+import { type WorkDirectories, workFiles } from './work-directory.ts'
+import { endEvent } from './end-event.ts'
 
-/** A run of this node, followed from its directory until the Hub has kept all of it; its runner may live or not. */
-export interface FollowedRun {
-  readonly runId: string
+/** Is told what happens to a piece of work, in its order. */
+export interface WorkListener {
+  events(firstSeq: number, events: RunEvent[]): void
+  progress(progress: Progress): void
+  finished(lastSeq: number, outcome: WorkOutcome): void
+}
+
+/** A run or an operation of this node, followed from its directory until the Hub has kept all of it; its runner may live or not. */
+export interface FollowedWork {
+  readonly id: string
   readonly directory: string
   /** Its outcome is in the journal. */
   readonly ended: boolean
   /** @throws the system's error */
-  known(): Promise<KnownRun>
+  known(): Promise<{ lastSeq: number; ended: boolean }>
   /** Sends all events behind `afterSeq`, those of the past and those to come, then the outcome. Takes the place of whoever listened before. */
-  attach(afterSeq: number, send: (message: NodeMessage) => void): void
+  attach(afterSeq: number, to: WorkListener): void
   detach(): void
   /** For a runner that waits for them. */
-  giveCredentials(credentials: Credentials): void
+  giveCredentials(credentials: HandedCredentials): void
   cancel(): void
   /** Leaves the runner to itself. */
   close(): Promise<void>
 }
 
 export interface FollowOptions {
-  runId: string
+  noun: WorkNoun
+  id: string
   directory: string
-  directories: RunDirectories
+  directories: WorkDirectories
   clock: Clock
   /** how long a runner may take to end after a cancel before it is killed */
   killAfterMs: number
@@ -48,18 +55,18 @@ const lookAgainMs = { first: 20, last: 1000 } as const
 const tryAgainMs = 5000
 const maxMessageBytes = 1024 * 1024
 
-export function followRun(options: FollowOptions): FollowedRun {
-  const { runId, directory, directories, clock, report } = options
-  const journalFile = join(directory, runFiles.journal)
+export function followWork(options: FollowOptions): FollowedWork {
+  const { noun, id, directory, directories, clock, report } = options
+  const journalFile = join(directory, workFiles.journal)
   let durableSeq = 0
   let ended = false
   let closed = false
   let socket: Socket | null = null
-  let credentials: Credentials | null = null
+  let credentials: HandedCredentials | null = null
   let cancelRequested = false
   let killing: NodeJS.Timeout | undefined
   let progress: Progress | null = null
-  let listener: { send: (message: NodeMessage) => void; place: JournalPlace; afterSeq: number } | null = null
+  let listener: { to: WorkListener; place: JournalPlace; afterSeq: number } | null = null
   let sending: Promise<void> | null = null
   let moreToSend = false
   const closing = new AbortController()
@@ -70,7 +77,7 @@ export function followRun(options: FollowOptions): FollowedRun {
       if (await talk()) waitMs = lookAgainMs.first
       if (closed) return
       const isOver = await conclude().catch(async (error: unknown) => {
-        report(`run ${runId} cannot be looked at: ${messageOf(error)}`)
+        report(`${noun} ${id} cannot be looked at: ${messageOf(error)}`)
         await pause(tryAgainMs)
         return false
       })
@@ -81,7 +88,7 @@ export function followRun(options: FollowOptions): FollowedRun {
 
   /** Talks with the runner until it hangs up. @returns whether it was there */
   async function talk(): Promise<boolean> {
-    using address = socketPath(directory, runFiles.socket)
+    using address = socketPath(directory, workFiles.socket)
     const connecting = connect(address.path)
     const hungUp = new Promise<void>((resolve) => connecting.once('close', resolve))
     let isThere = false
@@ -104,7 +111,7 @@ export function followRun(options: FollowOptions): FollowedRun {
     const message = runnerMessageSchema.parse(JSON.parse(line))
     if (message.type === 'runner.progress') {
       progress = message.progress
-      listener?.send({ type: 'run.progress', run_id: runId, progress })
+      listener?.to.progress(progress)
       return
     }
     durableSeq = Math.max(durableSeq, message.durable_seq)
@@ -127,9 +134,9 @@ export function followRun(options: FollowOptions): FollowedRun {
     await mendJournal(journalFile, end)
     durableSeq = end.seq
     if (outcome === null) {
-      const found = cancelRequested ? canceled : vanished
+      const found = cancelRequested ? canceled : vanished(noun)
       using journal = openJournal({ file: journalFile, lastSeq: end.seq })
-      journal.append(endEvent(found, clock.now())!)
+      journal.append(endEvent(noun, found, clock.now())!)
       journal.end(found)
       durableSeq = journal.durableSeq
     }
@@ -155,23 +162,24 @@ export function followRun(options: FollowOptions): FollowedRun {
       try {
         await sendTo(to)
       } catch (error) {
-        report(`the journal of run ${runId} cannot be read: ${messageOf(error)}`)
+        report(`the journal of ${noun} ${id} cannot be read: ${messageOf(error)}`)
         await pause(tryAgainMs)
         moreToSend = true
       }
     }
   }
 
-  async function sendTo(to: NonNullable<typeof listener>): Promise<void> {
-    while (listener === to && !closed) {
-      const { events, outcome, next } = await readJournal(journalFile, to.place, { seq: durableSeq, ended })
-      if (listener !== to || closed) return
-      const fresh = events.slice(Math.max(0, to.afterSeq - to.place.seq))
-      to.place = next
-      if (fresh.length > 0) to.send({ type: 'run.events', run_id: runId, first_seq: next.seq - fresh.length + 1, events: fresh })
+  async function sendTo(heard: NonNullable<typeof listener>): Promise<void> {
+    const { to, afterSeq } = heard
+    while (listener === heard && !closed) {
+      const { events, outcome, next } = await readJournal(journalFile, heard.place, { seq: durableSeq, ended })
+      if (listener !== heard || closed) return
+      const fresh = events.slice(Math.max(0, afterSeq - heard.place.seq))
+      heard.place = next
+      if (fresh.length > 0) to.events(next.seq - fresh.length + 1, fresh)
       if (outcome !== null) {
         listener = null
-        to.send({ type: 'run.finished', run_id: runId, last_seq: next.seq, outcome })
+        to.finished(next.seq, outcome)
         return
       }
       if (events.length === 0) return
@@ -184,9 +192,9 @@ export function followRun(options: FollowOptions): FollowedRun {
     using free = directories.tryLock(directory)
     if (free !== null) return
     // Held, so the pid in it is of who holds it.
-    const pid = Number(await readFile(join(directory, runFiles.lock), 'latin1'))
+    const pid = Number(await readFile(join(directory, workFiles.lock), 'latin1'))
     if (!Number.isSafeInteger(pid) || pid <= 1) return
-    report(`run ${runId} has not ended after it was canceled: its runner ${pid} is killed`)
+    report(`${noun} ${id} has not ended after it was canceled: its runner ${pid} is killed`)
     process.kill(pid, 'SIGKILL')
   }
 
@@ -197,18 +205,18 @@ export function followRun(options: FollowOptions): FollowedRun {
   const following = follow()
 
   return {
-    runId,
+    id,
     directory,
     get ended() {
       return ended
     },
     async known() {
       const { end, outcome } = await journalEnd(journalFile)
-      return { run_id: runId, last_seq: end.seq, ended: outcome !== null }
+      return { lastSeq: end.seq, ended: outcome !== null }
     },
     attach(afterSeq, to) {
-      listener = { send: to, place: journalStart, afterSeq }
-      if (progress !== null && !ended) to({ type: 'run.progress', run_id: runId, progress })
+      listener = { to, place: journalStart, afterSeq }
+      if (progress !== null && !ended) to.progress(progress)
       sendOn()
     },
     detach() {
@@ -224,7 +232,7 @@ export function followRun(options: FollowOptions): FollowedRun {
       order({ type: 'runner.cancel' })
       killing ??= setTimeout(() => {
         killing = undefined
-        kill().catch((error: unknown) => report(`the runner of run ${runId} cannot be killed: ${messageOf(error)}`))
+        kill().catch((error: unknown) => report(`the runner of ${noun} ${id} cannot be killed: ${messageOf(error)}`))
       }, options.killAfterMs)
     },
     async close() {
@@ -236,11 +244,10 @@ export function followRun(options: FollowOptions): FollowedRun {
   }
 }
 
-const vanished: RunOutcome = {
-  status: 'failed',
-  error: failureOf(new BastionError('interrupted', 'the process of the run ended before the run did')),
+function vanished(noun: WorkNoun): WorkOutcome {
+  return { status: 'failed', error: failureOf(new BastionError('interrupted', `the process of the ${noun} ended before the ${noun} did`)) }
 }
-const canceled: RunOutcome = { status: 'canceled' }
+const canceled: WorkOutcome = { status: 'canceled' }
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)

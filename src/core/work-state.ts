@@ -1,8 +1,15 @@
 import { errorCodes, type ErrorCode } from './errors.ts'
-import type { Failure, RunOutcome, RunState } from './run.ts'
+import type { Failure, RunState } from './run.ts'
 
-/** What happens to a run. */
-export type RunStep =
+/** What nodes carry out for the Hub: the runs of jobs, and operations on artifacts. They live alike; only a run can be rejected. */
+export type WorkNoun = 'run' | 'operation'
+export type WorkState = RunState
+
+/** As much of an end as decides what becomes of the work. */
+export type WorkEnd = { status: 'success' | 'warning' } | { status: 'failed'; error: Failure } | { status: 'canceled' }
+
+/** What happens to it. */
+export type WorkStep =
   /** the Hub hands it to its node */
   | { type: 'offer' }
   /** the node has it, and what it was told will be there after a crash */
@@ -12,14 +19,14 @@ export type RunStep =
   /** somebody does not want it any more */
   | { type: 'cancel' }
   /** the node tells how it ended */
-  | { type: 'end'; outcome: RunOutcome }
+  | { type: 'end'; outcome: WorkEnd }
   /** the node does not know it, and knows its runs */
   | { type: 'lose' }
   /** it has waited for its node for too long */
   | { type: 'expire' }
 
-/** Where a run stands, with the facts that are true there and nowhere before. Times are milliseconds since 1970. */
-export type RunStanding =
+/** Where it stands, with the facts that are true there and nowhere before. Times are milliseconds since 1970. */
+export type WorkStanding =
   | { state: 'dispatched'; offered_at: number }
   | { state: 'running'; started_at: number }
   | { state: 'canceling'; cancel_requested_at: number }
@@ -27,10 +34,12 @@ export type RunStanding =
   | { state: 'failed'; error: Failure; ended_at: number }
   | { state: 'canceled'; cancel_requested_at?: number; ended_at: number }
 
-/** `stays`: nothing new, as when a message comes twice. `refused`: this does not happen to a run that stands there. */
-export type RunMove = { moves: RunStanding } | { stays: true } | { refused: string }
+/** `stays`: nothing new, as when a message comes twice. `refused`: this does not happen to what stands there. */
+export type WorkMove = { moves: WorkStanding } | { stays: true } | { refused: string }
 
-export const interruptedFailure = codedFailure('interrupted', 'the node does not know this run any more: its process has ended before the run did')
+export function interruptedFailure(noun: WorkNoun): Failure {
+  return codedFailure('interrupted', `the node does not know this ${noun} any more: its process has ended before the ${noun} did`)
+}
 export const expiredFailure = codedFailure('node_offline', 'the node was not there for 24 hours')
 
 export function codedFailure(code: ErrorCode, message: string): Failure {
@@ -39,11 +48,11 @@ export function codedFailure(code: ErrorCode, message: string): Failure {
 
 const stays = { stays: true } as const
 
-/** The whole life of a run. Pure: reads nothing, changes nothing. */
-export function nextRunState(state: RunState, step: RunStep, now: number): RunMove {
-  const refused = { refused: `a run that is ${state} cannot ${step.type}` }
-  const failed = (error: Failure): RunMove => ({ moves: { state: 'failed', error, ended_at: now } })
-  const canceled: RunMove = { moves: { state: 'canceled', ended_at: now } }
+/** The whole life of a run or an operation. Pure: reads nothing, changes nothing. */
+export function nextWorkState(noun: WorkNoun, state: WorkState, step: WorkStep, now: number): WorkMove {
+  const refused = { refused: `a ${noun} that is ${state} cannot ${step.type}` }
+  const failed = (error: Failure): WorkMove => ({ moves: { state: 'failed', error, ended_at: now } })
+  const canceled: WorkMove = { moves: { state: 'canceled', ended_at: now } }
 
   switch (state) {
     case 'queued':
@@ -66,7 +75,7 @@ export function nextRunState(state: RunState, step: RunStep, now: number): RunMo
       if (step.type === 'offer' || step.type === 'accept') return stays
       if (step.type === 'cancel') return { moves: { state: 'canceling', cancel_requested_at: now } }
       if (step.type === 'end') return ended(step.outcome, now)
-      if (step.type === 'lose') return failed(interruptedFailure)
+      if (step.type === 'lose') return failed(interruptedFailure(noun))
       return refused
 
     case 'canceling':
@@ -84,7 +93,7 @@ export function nextRunState(state: RunState, step: RunStep, now: number): RunMo
   }
 }
 
-function ended(outcome: RunOutcome, now: number): RunMove {
+function ended(outcome: WorkEnd, now: number): WorkMove {
   if (outcome.status === 'failed') return { moves: { state: 'failed', error: outcome.error, ended_at: now } }
   if (outcome.status === 'canceled') return { moves: { state: 'canceled', ended_at: now } }
   return { moves: { state: 'finished', outcome: outcome.status, ended_at: now } }
