@@ -8,6 +8,7 @@ import { addJobCommands } from './commands/job-commands.ts'
 import { addLoginCommands } from './commands/login-commands.ts'
 import { addLookCommands } from './commands/look-commands.ts'
 import { addRemovalCommands } from './commands/removal-commands.ts'
+import { addOperationCommands } from './commands/operation-commands.ts'
 import { addRestoreCommand } from './commands/restore-command.ts'
 import { addRunCommands } from './commands/run-commands.ts'
 import { addRunnerCommand } from './commands/runner-command.ts'
@@ -29,6 +30,7 @@ export function createProgram(run: RunCommand): Command {
   addRunCommands(program, run)
   addArtifactCommands(program, run)
   addIndexCommands(program, run)
+  addOperationCommands(program, run)
   addBackupCommand(program, run)
   addRestoreCommand(program, run)
   addVerifyCommand(program, run)

@@ -52,6 +52,8 @@ export const jobFields = {
   overlap_policy: overlapPolicySchema.default('queue'),
   catch_up: catchUpSchema.default('once'),
   retry: retrySchema.prefault({}),
+  /** when its newest artifact is restored as proof that it can be; in the time zone of `schedule` */
+  drill_schedule: cronSchema.nullable().default(null),
   source: sourceSchema,
   pipeline: jobPipelineSchema.prefault({}),
   retention: jobRetentionSchema.default({ mode: 'inherit' }),

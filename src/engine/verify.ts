@@ -3,6 +3,8 @@ import { hasCode } from '../core/errors.ts'
 import type { VerifyLevel } from '../core/operation.ts'
 import type { Progress } from '../core/run-event.ts'
 import { checkObjects } from './check-objects.ts'
+import { createSample } from './entry-sample.ts'
+import type { IndexedEntry } from './formats/index-entry.ts'
 import type { Artifact } from './open-artifact.ts'
 import { extractItemOf } from './restoring/extract-item.ts'
 import { createLinkContent } from './restoring/link-content.ts'
@@ -22,7 +24,7 @@ const maxSamples = 50
 /**
  * Verifies an opened artifact (its marker and manifest are proven by then) link by link: objects and their sizes, part and index hashes, index lines, and the content of
  * entries against their hashes. Damage is reported, not thrown. `ok` needs everything that was to be checked to have been checked, and something to check.
- * @param request.sampleShare for `sample`: the share of entries, 0–1
+ * @param request.sampleShare for `sample`: at least this share of the content, 0–1, and at least one entry
  * @param request.random 0 ≤ x < 1, decides the sample
  * @throws encryption_key_missing · the target's errors · canceled
  */
@@ -93,26 +95,39 @@ export async function verify(request: {
         },
       })
       const content = createLinkContent(index, extractor)
+      const sample = createSample(level === 'sample' ? request.sampleShare : 1, manifest.totals.source_bytes, request.random)
       for await (const frame of index.scan()) {
         signal.throwIfAborted()
         for (const entry of frame) {
           content.note(entry)
           // Every line is checked for its form; sockets live in the index only.
-          if (level === 'sample' && request.random() >= request.sampleShare) continue
-          report.entries.expected += 1
-          if (entry.kind === 'hardlink' && !content.isNoted(entry.targetBytes!) && (await content.find(entry.targetBytes!)) === null) {
-            damage(entry.path, 'links to nothing in the artifact')
-          }
-          if (extractor.holds(entry)) {
-            const waiting = extractor.add(extractItemOf(entry), entry)
-            if (waiting !== undefined) await waiting
-          } else {
-            report.entries.checked += 1
-            if (entry.kind !== 'socket') damage(entry.path, 'has no place in the payload')
-          }
+          if (sample.takes(entry)) await check(entry)
+        }
+      }
+      // Chance has taken small ones: others make up for it.
+      if (!sample.isEnough()) {
+        sample.again()
+        for await (const frame of index.scan()) {
+          signal.throwIfAborted()
+          for (const entry of frame) if (sample.takesToo(entry)) await check(entry)
+          if (sample.isEnough()) break
         }
       }
       await extractor.drain()
+
+      async function check(entry: IndexedEntry): Promise<void> {
+        report.entries.expected += 1
+        if (entry.kind === 'hardlink' && !content.isNoted(entry.targetBytes!) && (await content.find(entry.targetBytes!)) === null) {
+          damage(entry.path, 'links to nothing in the artifact')
+        }
+        if (extractor.holds(entry)) {
+          const waiting = extractor.add(extractItemOf(entry), entry)
+          if (waiting !== undefined) await waiting
+        } else {
+          report.entries.checked += 1
+          if (entry.kind !== 'socket') damage(entry.path, 'has no place in the payload')
+        }
+      }
     } catch (error) {
       if (!hasCode(error, 'artifact_damaged')) throw error
       const { object } = error.details

@@ -14,6 +14,7 @@ import type { PlanSecrets } from './dispatch/dispatch-services.ts'
 import type { HubLog } from './hub-log.ts'
 import { createJobService, type JobService } from './jobs/job-service.ts'
 import { createLiveEvents, type LiveEvents } from './live-events.ts'
+import { createDrillScheduler } from './operations/drill-scheduler.ts'
 import { createOperations, type Operations } from './operations/operations.ts'
 import { createNodeSessions, type NodeSessions } from './nodes/node-sessions.ts'
 import { createScheduler } from './scheduler/scheduler.ts'
@@ -82,6 +83,8 @@ export async function createHub({
   await using opened = new AsyncDisposableStack()
   const nodes = createNodeSessions({ live, log, newId })
   const dispatch = opened.use(createDispatch({ hubId, store, changes, live, sessions: nodes, vault, clock, log, newId, limitOf: runsPerNode }))
+  const operations = createOperations({ changes, dispatch, clock, newId })
+  const drills = createDrillScheduler({ store, changes, operations, dispatch, clock, log })
   const scheduler = createScheduler({ store, changes, dispatch, clock, log, nodeId: localNodeId })
   // Closed in the opposite order: first no more ticks, then no more messages, then what is under way.
   opened.use(nodes)
@@ -119,7 +122,7 @@ export async function createHub({
   const loop = opened.use(
     startTickLoop({
       async tick() {
-        const times = [await scheduler.tick(), await dispatch.tick()].filter((time) => time !== null)
+        const times = [await drills.tick(), await scheduler.tick(), await dispatch.tick()].filter((time) => time !== null)
         return times.length === 0 ? null : Math.min(...times)
       },
       longestMs: longestTickMs,
@@ -131,7 +134,6 @@ export async function createHub({
   // A loop of its own: schedules do not wait for a look at a million artifacts.
   opened.use(startTickLoop({ tick: () => retention.tick(), longestMs: longestTickMs, clock, log }))
   const jobs = createJobService({ store, changes, clock, newId, deletion, onSchedule: loop.wake, cancel: dispatch.cancel })
-  const operations = createOperations({ changes, dispatch, clock, newId })
   const kept = opened.move()
   return {
     hubId,

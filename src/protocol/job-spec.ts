@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import { jobIdSchema } from '../core/ids.ts'
+import { jobIdSchema, runIdSchema } from '../core/ids.ts'
 import { jobFields, secretNameSchema } from '../core/job.ts'
+import { operationIdSchema, operationSchema } from '../core/operation.ts'
 import { runSchema } from '../core/run.ts'
 import { timestampSchema } from '../core/timestamp.ts'
 import type { OptionDescriptions } from './driver-description.ts'
@@ -60,6 +61,15 @@ export const jobSchema = jobSpecSchema.extend({
   /** its schedule stands still since then */
   archived_at: timestampSchema.nullable(),
   next_run_at: timestampSchema.nullable(),
+  next_drill_at: timestampSchema.nullable(),
+  /** when a drill has last proven that an artifact of the job can be restored, which one, and how long bringing it back took */
+  last_proven_restorable_at: timestampSchema.nullable(),
+  last_proven_run_id: runIdSchema.nullable(),
+  measured_restore_seconds: z.number().nonnegative().nullable(),
+  /** the last one that has ended */
+  last_drill: z
+    .object({ operation_id: operationIdSchema, run_id: runIdSchema, status: operationSchema.shape.status, ended_at: timestampSchema })
+    .nullable(),
   last_run: runSchema.nullable(),
 })
 export type Job = z.infer<typeof jobSchema>

@@ -1,14 +1,11 @@
-import { readFileSync } from 'node:fs'
-import { text } from 'node:stream/consumers'
-import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { Client } from '../../client/client.ts'
 import { BastionError } from '../../core/errors.ts'
 import type { Job, JobSpecInput } from '../../protocol/job-spec.ts'
-import type { CliContext } from '../cli-context.ts'
 import { exitCodes } from '../exit-code.ts'
 import { openHubSession } from '../hub-session.ts'
-import { followRun } from '../follow-run.ts'
+import { followWork } from '../follow-work.ts'
+import { readJson } from '../read-json.ts'
 import { printJson, printRows } from '../rows.ts'
 import type { RunCommand } from './command.ts'
 
@@ -59,7 +56,7 @@ export function addJobCommands(program: Command, run: RunCommand): void {
         if (asked.result === 'rejected') {
           throw new BastionError('conflict', 'the job is running, and its overlap policy allows no second run', { hint: 'Wait for its end.' })
         }
-        if (follow === true) return followRun(context, client, asked.run_id, { json: json === true })
+        if (follow === true) return followWork(context, client.runs, asked.run_id, { json: json === true })
         await (json === true ? printJson(context, asked) : context.out(`${asked.run_id}\n`))
         return exitCodes.ok
       }),
@@ -77,12 +74,4 @@ async function* allJobs(client: Client, archived: boolean): AsyncGenerator<Job> 
 function jobRow({ id, name, schedule, next_run_at, last_run }: Job): string[] {
   const next = next_run_at === null ? (schedule ?? 'by hand') : new Date(next_run_at).toISOString()
   return [id, name, next, last_run === null ? 'never ran' : `${last_run.status} ${new Date(last_run.created_at).toISOString()}`]
-}
-
-async function readJson(file: string, context: CliContext): Promise<unknown> {
-  try {
-    return JSON.parse(file === '-' ? await text(process.stdin) : readFileSync(resolve(context.cwd, file), 'utf8'))
-  } catch (error) {
-    throw new BastionError('invalid_spec', `${file} cannot be read as JSON: ${(error as Error).message}`, { cause: error })
-  }
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { runStatusSchema, type Run } from '../../core/run.ts'
 import { BastionError } from '../../core/errors.ts'
 import { exitCodes } from '../exit-code.ts'
-import { followRun } from '../follow-run.ts'
+import { followWork } from '../follow-work.ts'
 import { openHubSession } from '../hub-session.ts'
 import { printJson, printRows } from '../rows.ts'
 import type { RunCommand } from './command.ts'
@@ -45,7 +45,7 @@ export function addRunCommands(program: Command, run: RunCommand): void {
     .argument('<run>', 'its id')
     .option(...jsonOption)
     .action((id: string, { json }: { json?: true }) =>
-      run(async (context) => followRun(context, (await openHubSession(context)).client, id, { json: json === true })),
+      run(async (context) => followWork(context, (await openHubSession(context)).client.runs, id, { json: json === true })),
     )
 
   runs

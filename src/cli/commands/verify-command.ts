@@ -25,7 +25,7 @@ export function addVerifyCommand(program: Command, run: RunCommand): void {
     .description('prove that an artifact is whole')
     .argument('<artifact>', 'TARGET/JOB/RUN, or TARGET/JOB@latest')
     .option('--level <level>', 'chain (marker, manifest, sizes), sample or full (every byte)', 'full')
-    .option('--sample <percent>', 'with "sample": how much of the entries', '5')
+    .option('--sample <percent>', 'with "sample": at least so much of the content', '5')
     .option('--identity <file>', 'age identity file, for encrypted artifacts')
     .option('--json', 'the report as JSON')
     .action((artifact: string, options: VerifyOptions) => run((context) => verifyCommand(artifact, options, context)))

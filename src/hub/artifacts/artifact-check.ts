@@ -33,7 +33,7 @@ export async function checkArtifact(
     })
   const { node_id: nodeId, job_id, run_id, target_snapshot, target_id, manifest_hash } = artifact
   const { secret_name: _, ...target } = target_snapshot as JobTarget
-  const credentials = await vault.credentialsFor(nodeId, target_snapshot as JobTarget)
+  const credentials = await vault.credentialsFor(nodeId, target_snapshot)
   const found = await nodes.request<'artifact.check'>(
     nodeId,
     { kind: 'artifact.check', target, credentials, expected_target_id: target_id, job_id, run_id, manifest_hash },

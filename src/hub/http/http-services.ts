@@ -8,7 +8,10 @@ import type { RuntimeSettings } from '../runtime-settings.ts'
 import type { SecretsVault } from '../secrets/secrets-vault.ts'
 
 /** What the HTTP API is a face of. */
-export interface HttpServices extends Pick<Hub, 'hubId' | 'store' | 'live' | 'jobs' | 'deletion' | 'pins' | 'dispatch' | 'operations' | 'retention' | 'nodes'> {
+export interface HttpServices extends Pick<
+  Hub,
+  'hubId' | 'store' | 'live' | 'jobs' | 'deletion' | 'pins' | 'dispatch' | 'operations' | 'retention' | 'nodes'
+> {
   version: string
   /** where what nodes send arrives */
   streams: ByteStreams

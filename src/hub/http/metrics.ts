@@ -6,6 +6,9 @@ import { brakeKinds } from '../../core/retention-brakes.ts'
 import type { HttpServices } from './http-services.ts'
 import { isLoopbackHost } from './transport.ts'
 
+/** A line of metrics each. */
+const mostProvenJobs = 5000
+
 /** `/metrics` for Prometheus: whoever knows the token may read it, or without one a process of this machine. */
 export function registerMetrics(
   app: FastifyInstance,
@@ -61,15 +64,38 @@ export function registerMetrics(
     ...shared,
   })
 
+  const ofJob = { labelNames: ['job_id', 'job'], ...shared }
+  const provenAt = new Gauge({
+    name: 'bastion_job_last_proven_restorable_timestamp_seconds',
+    help: 'When a drill has last proven that an artifact of the job can be restored',
+    ...ofJob,
+  })
+  const restoreSeconds = new Gauge({
+    name: 'bastion_job_measured_restore_seconds',
+    help: 'How long the last drill that proved it took to bring an artifact of the job back',
+    ...ofJob,
+  })
+  const unproven = new Gauge({ name: 'bastion_jobs_never_proven', help: 'Active jobs of which no drill has proven anything', ...shared })
+
   app.get('/metrics', async (request, reply) => {
     admit(request, token)
-    const [jobCounts, runCounts, artifactCounts, deleteCounts, brakeCounts] = await Promise.all([
-      store.overview.jobCounts(),
-      store.overview.runCounts(),
+    const { overview } = store
+    const [jobCounts, runCounts, artifactCounts, deleteCounts, brakeCounts, provenCounts, provenJobs] = await Promise.all([
+      overview.jobCounts(),
+      overview.runCounts(),
       store.artifacts.counts(),
       store.deleteTasks.counts(),
       store.brakes.counts(),
+      overview.provenCounts(),
+      overview.provenJobs(mostProvenJobs),
     ])
+    unproven.set(provenCounts.never)
+    provenAt.reset()
+    restoreSeconds.reset()
+    for (const { id, name, proven_at, proven_restore_ms } of provenJobs) {
+      provenAt.set({ job_id: id, job: name }, proven_at / 1000)
+      restoreSeconds.set({ job_id: id, job: name }, proven_restore_ms / 1000)
+    }
     for (const [state, count] of Object.entries(jobCounts)) jobs.set({ state }, count)
     for (const [status, count] of Object.entries(runCounts)) runs.set({ status }, count)
     for (const [status, count] of Object.entries(artifactCounts.status)) artifacts.set({ status }, count)

@@ -4,7 +4,7 @@ import { BastionError } from '../../core/errors.ts'
 import type { JobRetention } from '../../core/retention.ts'
 import type { JobSpec } from '../../protocol/job-spec.ts'
 import type { AnnouncedChanges } from '../announced-changes.ts'
-import { nextRunAt } from '../scheduler/next-run-at.ts'
+import { nextDrillAt, nextRunAt } from '../scheduler/next-run-at.ts'
 import type { ArtifactDeletion } from '../artifacts/artifact-deletion.ts'
 import type { JobRecord } from '../store/job-store.ts'
 import type { Store } from '../store/store.ts'
@@ -62,6 +62,7 @@ export function createJobService({ store, changes, clock, newId, deletion, onSch
     const id = newId()
     await changes.transaction(async (tx, announce) => {
       await tx.jobs.insert({ id, spec, target_id: null, next_run_at: nextRunAt(spec, now), created_at: now, updated_at: now, archived_at: null })
+      await tx.schedule.setDrill(id, nextDrillAt(spec, now))
       announce.job(id)
     })
     onSchedule()
@@ -92,6 +93,8 @@ export function createJobService({ store, changes, clock, newId, deletion, onSch
           next_run_at: sameTimes ? job.next_run_at : next,
           updated_at: now,
         })
+        if (!sameTimes || job.spec.drill_schedule !== spec.drill_schedule)
+          await tx.schedule.setDrill(id, job.archived_at === null ? nextDrillAt(spec, now) : null)
       })
     },
     async setRetention(id, retention) {
@@ -103,6 +106,7 @@ export function createJobService({ store, changes, clock, newId, deletion, onSch
       const waiting = await change(id, async (job, tx) => {
         const now = clock.now()
         await tx.jobs.archive(id, { archived_at: job.archived_at ?? now, next_run_at: null, updated_at: now })
+        await tx.schedule.setDrill(id, null)
         return (await tx.runs.unended(id)).filter(({ state }) => state === 'queued')
       })
       for (const { id: runId } of waiting) await cancel(runId)
@@ -114,6 +118,7 @@ export function createJobService({ store, changes, clock, newId, deletion, onSch
         if (job.archived_at === null) return
         await tx.history.setRemoving(id, null)
         await tx.jobs.archive(id, { archived_at: null, next_run_at: nextRunAt(job.spec, now), updated_at: now })
+        await tx.schedule.setDrill(id, nextDrillAt(job.spec, now))
       })
     },
     async clone(id, name) {
@@ -142,6 +147,7 @@ export function createJobService({ store, changes, clock, newId, deletion, onSch
           throw new BastionError('snapshot_pinned', `the job ${job.spec.name} has artifacts that are pinned`, { hint: 'Unpin them first.' })
         const now = clock.now()
         await tx.jobs.archive(id, { archived_at: job.archived_at ?? now, next_run_at: null, updated_at: now })
+        await tx.schedule.setDrill(id, null)
         await tx.history.setRemoving(id, now)
         return 'removing'
       })

@@ -75,6 +75,8 @@ export interface ArtifactStore {
   list(filter: ArtifactFilter, order: ArtifactOrder, page: PageRequest): Promise<Page<ListedArtifact>>
   /** Compare and set: only while it is in `from`. @returns whether it was */
   change(runId: string, from: ArtifactStatus, change: ArtifactChange): Promise<boolean>
+  /** The run whose artifact is the newest of the job that is there. */
+  newestPresent(jobId: string): Promise<string | null>
   /** Run ids of a job's artifacts that may still be there, oldest first. */
   liveOf(jobId: string, after: string, limit: number): Promise<string[]>
   /** Which of `runIds` are artifacts of the job. */
@@ -164,6 +166,21 @@ export function createArtifactStore({ read, write }: Databases): ArtifactStore {
         .where('status', '=', from)
         .executeTakeFirst()
       return numUpdatedRows > 0n
+    },
+    async newestPresent(jobId) {
+      const row = await read
+        .selectFrom('run_artifacts')
+        .select('run_id')
+        .where('job_id', '=', jobId)
+        .where('deleted_at', 'is', null)
+        .where('ignored_at', 'is', null)
+        // By the job's own few, and not by all that are present.
+        .where(sql`+status`, '=', 'present')
+        .orderBy('ended_at', 'desc')
+        .orderBy('run_id', 'desc')
+        .limit(1)
+        .executeTakeFirst()
+      return row?.run_id ?? null
     },
     async liveOf(jobId, after, limit) {
       const rows = await read

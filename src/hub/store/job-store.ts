@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely'
-import type { RunState } from '../../core/run.ts'
+import { operationSchema } from '../../core/operation.ts'
+import { type RunState, runStatus } from '../../core/run.ts'
 import { type Job, jobSpecSchema, type JobSpec } from '../../protocol/job-spec.ts'
 import type { Databases } from './databases.ts'
 import { readJson, writeJson } from './json-column.ts'
@@ -49,6 +50,8 @@ export interface JobStore {
 }
 
 const columns = ['id', 'name', 'node_id', 'spec', 'target_id', 'next_run_at', 'created_at', 'updated_at', 'archived_at'] as const
+const provenColumns = ['next_drill_at', 'proven_at', 'proven_run_id', 'proven_restore_ms'] as const
+const drillColumns = ['id', 'run_id', 'state', 'ended_at'] as const
 type JobRow = Pick<Selectable<Tables['jobs']>, (typeof columns)[number]>
 
 export function createJobStore({ read, write }: Databases): JobStore {
@@ -58,7 +61,10 @@ export function createJobStore({ read, write }: Databases): JobStore {
       .leftJoin('runs as run', (join) =>
         join.on('run.id', '=', (eb) => eb.selectFrom('runs').select('id').whereRef('job_id', '=', 'job.id').orderBy('id', 'desc').limit(1)),
       )
+      .leftJoin('operations as drill', 'drill.id', 'job.last_drill_id')
       .select(columns.map((column) => `job.${column}` as const))
+      .select(provenColumns.map((column) => `job.${column}` as const))
+      .select(drillColumns.map((column) => `drill.${column} as drill_${column}` as const))
       .select(listedColumns.map((column) => `run.${column} as run_${column}` as const))
       .$castTo<DescribedRow>()
   }
@@ -149,7 +155,11 @@ function recordOf({ spec, name: _name, node_id: _nodeId, ...row }: JobRow): JobR
   return { ...row, spec: readJson(jobSpecSchema, spec) }
 }
 
-type DescribedRow = JobRow & { [Column in keyof ListedRow as `run_${Column}`]: ListedRow[Column] | null }
+type DrillRow = Pick<Selectable<Tables['operations']>, (typeof drillColumns)[number]>
+type DescribedRow = JobRow &
+  Pick<Selectable<Tables['jobs']>, (typeof provenColumns)[number]> & { [Column in keyof DrillRow as `drill_${Column}`]: DrillRow[Column] | null } & {
+    [Column in keyof ListedRow as `run_${Column}`]: ListedRow[Column] | null
+  }
 
 function describedJob(row: DescribedRow): Job {
   const { spec, target_id: _targetId, ...job } = recordOf(row)
@@ -161,6 +171,17 @@ function describedJob(row: DescribedRow): Job {
     updated_at: job.updated_at,
     archived_at: job.archived_at,
     next_run_at: job.next_run_at,
+    next_drill_at: row.next_drill_at,
+    last_proven_restorable_at: row.proven_at,
+    last_proven_run_id: row.proven_run_id,
+    measured_restore_seconds: row.proven_restore_ms === null ? null : row.proven_restore_ms / 1000,
+    last_drill: lastDrillOf(row),
     last_run: run.id === null ? null : listedRun(run),
   }
+}
+
+function lastDrillOf({ drill_id, drill_run_id, drill_state, drill_ended_at }: DescribedRow): Job['last_drill'] {
+  if (drill_id === null || drill_run_id === null || drill_ended_at === null) return null
+  const status = operationSchema.shape.status.parse(runStatus(drill_state as RunState))
+  return { operation_id: drill_id, run_id: drill_run_id, status, ended_at: drill_ended_at }
 }

@@ -6,6 +6,12 @@ import { listedColumns, listedRun } from './run-row.ts'
 /** What a person sees first. Everything is counted from an index or cut off at `limit`. */
 export interface OverviewStore {
   jobCounts(): Promise<{ active: number; scheduled: number; archived: number; failing: number }>
+  /** Active jobs by what drills have shown; `oldest_proven_at`: the job longest not proven of those that were. */
+  provenCounts(): Promise<{ proven: number; never: number; oldest_proven_at: number | null }>
+  /** Active jobs whose last drill has failed, the job made last first. */
+  failingDrills(limit: number): Promise<{ job_id: string; job_name: string; operation_id: string; ended_at: number }[]>
+  /** Active jobs that were proven. */
+  provenJobs(limit: number): Promise<{ id: string; name: string; proven_at: number; proven_restore_ms: number }[]>
   /** Runs that have not ended, by status. */
   runCounts(): Promise<{ queued: number; running: number }>
   /** Oldest first. */
@@ -28,6 +34,41 @@ export function createOverviewStore({ read }: Databases): OverviewStore {
           sql<number>`count(*) filter (where archived_at is null and last_ended_state = 'failed')`.as('failing'),
         ])
         .executeTakeFirstOrThrow()
+    },
+    async provenCounts() {
+      return read
+        .selectFrom('jobs')
+        .select([
+          sql<number>`count(*) filter (where proven_at is not null)`.as('proven'),
+          sql<number>`count(*) filter (where proven_at is null)`.as('never'),
+          sql<number | null>`min(proven_at)`.as('oldest_proven_at'),
+        ])
+        .where('archived_at', 'is', null)
+        .executeTakeFirstOrThrow()
+    },
+    async failingDrills(limit) {
+      return read
+        .selectFrom('jobs as job')
+        .innerJoin('operations as drill', 'drill.id', 'job.last_drill_id')
+        .select(['job.id as job_id', 'job.name as job_name', 'drill.id as operation_id', 'drill.ended_at'])
+        .where('job.archived_at', 'is', null)
+        .where('job.last_drill_id', 'is not', null)
+        .where('drill.state', '=', 'failed')
+        .orderBy('job.id', 'desc')
+        .limit(limit)
+        .$narrowType<{ ended_at: number }>()
+        .execute()
+    },
+    async provenJobs(limit) {
+      return read
+        .selectFrom('jobs')
+        .select(['id', 'name', 'proven_at', 'proven_restore_ms'])
+        .where('archived_at', 'is', null)
+        .where('proven_at', 'is not', null)
+        .orderBy('id')
+        .limit(limit)
+        .$narrowType<{ proven_at: number; proven_restore_ms: number }>()
+        .execute()
     },
     async runCounts() {
       const count = async (status: RunStatus) => {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { jobIdSchema } from '../../core/ids.ts'
+import { operationIdSchema } from '../../core/operation.ts'
 import { runSchema } from '../../core/run.ts'
 import { timestampSchema } from '../../core/timestamp.ts'
 import { describeRoutes } from './route.ts'
@@ -18,6 +19,13 @@ export const overviewSchema = z.object({
   running: z.array(runSchema),
   /** at most 20 */
   failing: z.array(z.object({ job_id: jobIdSchema, job_name: z.string(), run: runSchema })),
+  /** active jobs a drill has proven restorable, those none has, and when the one longest ago was; `failing`: their last drill has failed, at most 20 */
+  drills: z.object({
+    proven: count,
+    never: count,
+    oldest_proven_at: timestampSchema.nullable(),
+    failing: z.array(z.object({ job_id: jobIdSchema, job_name: z.string(), operation_id: operationIdSchema, ended_at: timestampSchema })),
+  }),
   /** what the Hub's own node does next, at most 10 */
   upcoming: z.array(z.object({ id: jobIdSchema, name: z.string(), next_run_at: timestampSchema })),
 })

@@ -118,26 +118,26 @@ const questions: Record<string, [ask: Parameters<typeof plansOf>[0], plans: stri
   'the list of jobs': [
     ({ jobs }) => jobs.list({}, { cursor, limit: 50 }),
     [
-      'SEARCH job USING INDEX jobs_listed (id<?) | SEARCH run USING INDEX sqlite_autoindex_runs_1 (id=?) LEFT-JOIN | CORRELATED SCALAR SUBQUERY 1 | SEARCH runs USING COVERING INDEX runs_job (job_id=?)',
+      'SEARCH job USING INDEX jobs_listed (id<?) | SEARCH run USING INDEX sqlite_autoindex_runs_1 (id=?) LEFT-JOIN | CORRELATED SCALAR SUBQUERY 1 | SEARCH runs USING COVERING INDEX runs_job (job_id=?) | SEARCH drill USING INDEX sqlite_autoindex_operations_1 (id=?) LEFT-JOIN',
     ],
   ],
   'the first page of jobs': [
     ({ jobs }) => jobs.list({}, { limit: 50 }),
     [
-      'SCAN job USING INDEX jobs_listed | SEARCH run USING INDEX sqlite_autoindex_runs_1 (id=?) LEFT-JOIN | CORRELATED SCALAR SUBQUERY 1 | SEARCH runs USING COVERING INDEX runs_job (job_id=?)',
+      'SCAN job USING INDEX jobs_listed | SEARCH run USING INDEX sqlite_autoindex_runs_1 (id=?) LEFT-JOIN | CORRELATED SCALAR SUBQUERY 1 | SEARCH runs USING COVERING INDEX runs_job (job_id=?) | SEARCH drill USING INDEX sqlite_autoindex_operations_1 (id=?) LEFT-JOIN',
     ],
   ],
   'the archived jobs': [
     ({ jobs }) => jobs.list({ archived: true }, { limit: 50 }),
     [
-      'SCAN job USING INDEX jobs_archived | SEARCH run USING INDEX sqlite_autoindex_runs_1 (id=?) LEFT-JOIN | CORRELATED SCALAR SUBQUERY 1 | SEARCH runs USING COVERING INDEX runs_job (job_id=?)',
+      'SCAN job USING INDEX jobs_archived | SEARCH run USING INDEX sqlite_autoindex_runs_1 (id=?) LEFT-JOIN | CORRELATED SCALAR SUBQUERY 1 | SEARCH runs USING COVERING INDEX runs_job (job_id=?) | SEARCH drill USING INDEX sqlite_autoindex_operations_1 (id=?) LEFT-JOIN',
     ],
   ],
   'the first page of runs': [({ runs }) => runs.list({}, { limit: 50 }), ['SCAN runs USING INDEX sqlite_autoindex_runs_1']],
   'one job with its last run': [
     ({ jobs }) => jobs.describe(id),
     [
-      'SEARCH job USING INDEX sqlite_autoindex_jobs_1 (id=?) | SEARCH run USING INDEX sqlite_autoindex_runs_1 (id=?) LEFT-JOIN | CORRELATED SCALAR SUBQUERY 1 | SEARCH runs USING COVERING INDEX runs_job (job_id=?)',
+      'SEARCH job USING INDEX sqlite_autoindex_jobs_1 (id=?) | SEARCH run USING INDEX sqlite_autoindex_runs_1 (id=?) LEFT-JOIN | CORRELATED SCALAR SUBQUERY 1 | SEARCH runs USING COVERING INDEX runs_job (job_id=?) | SEARCH drill USING INDEX sqlite_autoindex_operations_1 (id=?) LEFT-JOIN',
     ],
   ],
   'the list of runs': [({ runs }) => runs.list({}, { cursor, limit: 50 }), ['SEARCH runs USING INDEX sqlite_autoindex_runs_1 (id<?)']],
@@ -180,6 +180,61 @@ const questions: Record<string, [ask: Parameters<typeof plansOf>[0], plans: stri
   ],
   'upcoming jobs': [({ jobs }) => jobs.upcoming('hub', someTime, 10), ['SEARCH jobs USING INDEX jobs_due (node_id=? AND next_run_at>?)']],
   'jobs by secret': [({ jobs }) => jobs.usingSecret('hub', 'dav', 10), ['SEARCH jobs USING INDEX jobs_secret (node_id=? AND secret_name=?)']],
+  'the list of operations': [
+    ({ operations }) => operations.list({}, { cursor, limit: 50 }),
+    ['SEARCH operations USING INDEX sqlite_autoindex_operations_1 (id<?)'],
+  ],
+  'the operations of a job': [
+    ({ operations }) => operations.list({ job_id: id }, { cursor, limit: 50 }),
+    ['SEARCH operations USING INDEX operations_job (job_id=? AND id<?)'],
+  ],
+  'the operations on an artifact': [
+    ({ operations }) => operations.list({ run_id: id }, { limit: 50 }),
+    ['SEARCH operations USING INDEX operations_run (run_id=?)'],
+  ],
+  'the drills': [
+    ({ operations }) => operations.list({ kind: 'drill' }, { cursor, limit: 50 }),
+    ['SEARCH operations USING INDEX operations_kind (kind=? AND id<?)'],
+  ],
+  'the failed operations': [
+    ({ operations }) => operations.list({ status: 'failed' }, { cursor, limit: 50 }),
+    ['SEARCH operations USING INDEX operations_state (state=? AND id<?)'],
+  ],
+  'the events of an operation': [
+    ({ operationEvents }) => operationEvents.list(id, 10, 100),
+    ['SEARCH operation_events USING PRIMARY KEY (operation_id=? AND seq>?)'],
+  ],
+  'operations with a node': [
+    ({ operations }) => operations.withNode('hub'),
+    ['SEARCH operations USING INDEX operations_unended_node (node_id=? AND state=?) | USE TEMP B-TREE FOR ORDER BY'],
+  ],
+  'the operation that may start': [
+    ({ operations }) => operations.startable('hub'),
+    ['SEARCH operations USING INDEX operations_unended_node (node_id=? AND state=?)'],
+  ],
+  'operations that wait too long': [
+    ({ operations }) => operations.waitingSince('hub', someTime, 100),
+    ['SEARCH operations USING INDEX operations_unended_node (node_id=? AND state=?)'],
+  ],
+  'a drill of a job that has not ended': [
+    ({ operations }) => operations.hasUnendedDrill(id),
+    ['SEARCH operations USING INDEX operations_unended_job (job_id=? AND kind=?)'],
+  ],
+  'jobs whose drill is due': [
+    ({ schedule }) => schedule.dueDrills(someTime, 100),
+    ['SEARCH jobs USING INDEX jobs_drill_due (next_drill_at>? AND next_drill_at<?)'],
+  ],
+  'the next drill of any job': [({ schedule }) => schedule.nextDrill(), ['SEARCH jobs USING COVERING INDEX jobs_drill_due (next_drill_at>?)']],
+  'counts of what was proven': [({ overview }) => overview.provenCounts(), ['SCAN jobs USING INDEX jobs_proven']],
+  'jobs whose drill has failed': [
+    ({ overview }) => overview.failingDrills(20),
+    ['SCAN job USING INDEX jobs_listed | SEARCH drill USING INDEX operations_state (state=? AND id=?)'],
+  ],
+  'jobs that were proven': [({ overview }) => overview.provenJobs(5000), ['SCAN jobs USING INDEX jobs_listed']],
+  'the newest artifact of a job': [
+    ({ artifacts }) => artifacts.newestPresent(id),
+    ['SEARCH run_artifacts USING INDEX run_artifacts_live_job (job_id=?)'],
+  ],
   'counts of jobs': [({ overview }) => overview.jobCounts(), ['SCAN jobs USING COVERING INDEX jobs_counted']],
   'counts of runs': [
     ({ overview }) => overview.runCounts(),

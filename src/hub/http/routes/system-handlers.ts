@@ -29,7 +29,7 @@ export function settingsHandlers({ settings }: Pick<HttpServices, 'settings'>): 
 export function overviewHandlers({ store, clock }: Pick<HttpServices, 'store' | 'clock'>): Handlers<typeof overviewRoutes> {
   return {
     async get() {
-      const [jobs, runs, running, failing, upcoming, artifacts, deletes] = await Promise.all([
+      const [jobs, runs, running, failing, upcoming, artifacts, deletes, proven, failingDrills] = await Promise.all([
         store.overview.jobCounts(),
         store.overview.runCounts(),
         store.overview.running(20),
@@ -37,6 +37,8 @@ export function overviewHandlers({ store, clock }: Pick<HttpServices, 'store' | 
         store.jobs.upcoming(localNodeId, clock.now(), 10),
         store.artifacts.counts(),
         store.deleteTasks.counts(),
+        store.overview.provenCounts(),
+        store.overview.failingDrills(20),
       ])
       const { blocked, abandoned } = deletes.status
       return {
@@ -47,6 +49,7 @@ export function overviewHandlers({ store, clock }: Pick<HttpServices, 'store' | 
         running,
         failing,
         upcoming,
+        drills: { ...proven, failing: failingDrills },
       }
     },
   }

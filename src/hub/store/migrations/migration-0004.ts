@@ -31,6 +31,7 @@ export const migration0004: Migration = {
     `create index operations_kind on operations (kind, id)`,
     `create index operations_state on operations (state, id)`,
     `create index operations_unended_node on operations (node_id, state, id) where ended_at is null`,
+    `create index operations_unended_job on operations (job_id, kind) where ended_at is null`,
 
     `create table operation_events (
       operation_id text not null references operations (id) on delete cascade,
@@ -50,6 +51,8 @@ export const migration0004: Migration = {
     `alter table jobs add column proven_at integer`,
     `alter table jobs add column proven_run_id text`,
     `alter table jobs add column proven_restore_ms integer`,
-    `create index jobs_drill_due on jobs (node_id, next_drill_at) where next_drill_at is not null`,
+    `create index jobs_drill_due on jobs (next_drill_at) where next_drill_at is not null`,
+    // Few of many jobs may have been proven.
+    `create index jobs_proven on jobs (proven_at) where archived_at is null`,
   ],
 }

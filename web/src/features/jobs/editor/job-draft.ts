@@ -18,6 +18,7 @@ export function newDraft(): JobDraft {
     overlap_policy: 'queue',
     catch_up: 'once',
     retry: { attempts: 2 },
+    drill_schedule: null,
     source: newSource('filesystem'),
     pipeline: jobPipelineSchema.parse({}),
     target: { type: 'local_dir', path: '' },
