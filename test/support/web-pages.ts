@@ -8,6 +8,8 @@ export function webPages({ ids }: Pick<SampleConsole, 'ids'>): { name: string; p
     { name: 'runs', path: '/runs', isThere: `text=${ids.jobName}` },
     { name: 'job', path: `/jobs/${ids.jobId}`, isThere: 'dl' },
     { name: 'job-runs', path: `/jobs/${ids.jobId}?tab=runs`, isThere: 'table tbody a' },
+    { name: 'job-retention', path: `/jobs/${ids.jobId}?tab=retention`, isThere: 'table tbody th' },
+    { name: 'job-brakes', path: `/jobs/${ids.failingJobId}?tab=retention`, isThere: 'text=The last runs failed' },
     { name: 'job-settings', path: `/jobs/${ids.jobId}?tab=settings`, isThere: 'pre' },
     { name: 'job-new', path: '/jobs/new', isThere: '#part-source' },
     { name: 'job-edit', path: `/jobs/${ids.jobId}/edit`, isThere: '#part-source' },

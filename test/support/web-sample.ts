@@ -27,14 +27,20 @@ async function fill(folder: string, client: Client) {
     client.jobs.create({
       body: { name, source: { type: 'filesystem', paths: [source] }, target: { type: 'local_dir', path: target }, ...more },
     })
-  const good = await jobOf('Documents of the server', { schedule: '0 3 * * *', schedule_timezone: 'Europe/Berlin' })
+  const good = await jobOf('Documents of the server', {
+    schedule: '0 3 * * *',
+    schedule_timezone: 'Europe/Berlin',
+    retention: { mode: 'custom', keep_last: 1, keep_weekly: 8, keep_monthly: 12 },
+  })
   const failing = await jobOf('Photos', { source: { type: 'filesystem', paths: [path.join(folder, 'not-there')] }, retry: { attempts: 0 } })
   await jobOf('Mail', { schedule: '*/30 * * * *' })
   const { run_id: runId } = await client.jobs.run({ params: { id: good.id } })
   const { run_id: failedRunId } = await client.jobs.run({ params: { id: failing.id } })
   await ended(client, runId)
   await ended(client, failedRunId)
-  for (let i = 0; i < 2; i += 1) await ended(client, (await client.jobs.run({ params: { id: good.id } })).run_id)
+  for (let i = 0; i < 2; i += 1) {
+    for (const { id } of [good, failing]) await ended(client, (await client.jobs.run({ params: { id } })).run_id)
+  }
   await client.artifacts.pin({ params: { id: good.id, run_id: runId } })
   const disk = path.join(folder, 'usb-disk')
   const stuck = await stuckDelete(client, (await jobOf('Old laptop', { target: { type: 'local_dir', path: disk } })).id, disk)

@@ -1,33 +1,7 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises'
-import path from 'node:path'
+import { rename } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { openConsole, whyNoBrowser } from '../support/web-browser.ts'
-import { ended } from '../support/web-sample.ts'
-
-/** The machine may be busy. */
-const patiently = { timeout: 30_000 }
-
-/** A job with backups, oldest first, on a page of its own. */
-async function jobWithBackups(count: number) {
-  await using opened = new AsyncDisposableStack()
-  const console = opened.use(await openConsole())
-  const { client, hub } = console
-  const source = path.join(hub.folder, 'srv')
-  const target = path.join(hub.folder, 'backups')
-  await mkdir(source)
-  await writeFile(path.join(source, 'letter.txt'), 'dear reader')
-  const job = await client.jobs.create({
-    body: { name: 'Letters', source: { type: 'filesystem', paths: [source] }, target: { type: 'local_dir', path: target } },
-  })
-  const runIds: string[] = []
-  for (let i = 0; i < count; i += 1) {
-    const { run_id } = await client.jobs.run({ params: { id: job.id } })
-    await ended(client, run_id)
-    runIds.push(run_id)
-  }
-  const kept = opened.move()
-  return { ...console, job, runIds, target, [Symbol.asyncDispose]: () => kept.disposeAsync() }
-}
+import { jobWithBackups, patiently } from '../support/job-with-backups.ts'
+import { whyNoBrowser } from '../support/web-browser.ts'
 
 test('a backup is pinned from the list, stays in a delete of all, and goes with force once that was typed out', async (context) => {
   if (whyNoBrowser !== undefined) return context.skip(whyNoBrowser)

@@ -20,5 +20,11 @@ export const jobTabs: readonly JobTab[] = [
     icon: 'i-lucide-archive-restore',
     component: defineAsyncComponent(() => import('../snapshots/job-snapshots.vue')),
   },
+  {
+    key: 'retention',
+    title: 'retention.title',
+    icon: 'i-lucide-calendar-range',
+    component: defineAsyncComponent(() => import('../retention/job-retention.vue')),
+  },
   { key: 'settings', title: 'jobs.tab.settings', icon: 'i-lucide-settings-2', component: defineAsyncComponent(() => import('./job-settings.vue')) },
 ]

@@ -1,5 +1,6 @@
 import type { Component } from 'vue'
 import type { TextKey } from '../../../app/texts.ts'
+import RetentionPart from './retention-part.vue'
 import SchedulePart from './schedule-part.vue'
 import SecurityPart from './security-part.vue'
 import SourcePart from './source-part.vue'
@@ -32,5 +33,6 @@ export const editorSections: readonly EditorSection[] = [
     component: SchedulePart,
     fields: ['schedule', 'overlap', 'catch_up', 'retry'],
   },
+  { key: 'retention', title: 'retention.title', icon: 'i-lucide-calendar-range', component: RetentionPart, fields: ['retention'] },
   { key: 'security', title: 'jobs.editor.security', icon: 'i-lucide-lock-keyhole', component: SecurityPart, fields: ['pipeline.encryption'] },
 ]

@@ -8,6 +8,7 @@ export const overviewEn = {
   nodeGone: 'is not connected: none of its jobs run',
   neverRan: 'has never run',
   warned: 'ended with a warning',
+  brake: 'retention stands still: {brake}',
   keyNotExported: 'This key is only on this Hub. Export it and keep it apart.',
   running: 'Running',
   queued: '{count} queued',

@@ -11,6 +11,7 @@ export const overviewZhCn: SameKeys<typeof overviewEn> = {
   nodeGone: '未连接：其任务都不会运行',
   neverRan: '从未运行',
   warned: '结束时有警告',
+  brake: '保留策略已停止：{brake}',
   keyNotExported: '此密钥只存在于此 Hub。请导出并另行保存。',
   running: '运行中',
   queued: '{count} 个排队中',

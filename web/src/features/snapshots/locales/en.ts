@@ -14,6 +14,7 @@ export const snapshotsEn = {
   encrypted: 'encrypted',
   holes: 'one place was not read | {count} places were not read',
   damaged: 'Damaged',
+  judge: 'Say what it is worth',
   open: 'Show',
   browse: 'Browse files',
   run: 'Run',

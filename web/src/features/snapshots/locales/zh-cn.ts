@@ -17,6 +17,7 @@ export const snapshotsZhCn: SameKeys<typeof snapshotsEn> = {
   encrypted: '已加密',
   holes: '{count} 处未读取',
   damaged: '已损坏',
+  judge: '判断它是否可信',
   open: '显示',
   browse: '浏览文件',
   run: '运行',
