@@ -5,6 +5,7 @@ import type { RunCommand } from './commands/command.ts'
 import { addHubCommand } from './commands/hub-command.ts'
 import { addIndexCommands } from './commands/index-commands.ts'
 import { addJobCommands } from './commands/job-commands.ts'
+import { addKeyCommands } from './commands/key-commands.ts'
 import { addLoginCommands } from './commands/login-commands.ts'
 import { addLookCommands } from './commands/look-commands.ts'
 import { addRemovalCommands } from './commands/removal-commands.ts'
@@ -12,8 +13,10 @@ import { addOperationCommands } from './commands/operation-commands.ts'
 import { addRestoreCommand } from './commands/restore-command.ts'
 import { addRunCommands } from './commands/run-commands.ts'
 import { addRunnerCommand } from './commands/runner-command.ts'
+import { addSecretCommands } from './commands/secret-commands.ts'
 import { addSnapshotCommands } from './commands/snapshot-commands.ts'
 import { addTargetCommand } from './commands/target-command.ts'
+import { addUserCommands } from './commands/user-commands.ts'
 import { addVerifyCommand } from './commands/verify-command.ts'
 import { version } from './version.ts'
 
@@ -31,6 +34,9 @@ export function createProgram(run: RunCommand): Command {
   addArtifactCommands(program, run)
   addIndexCommands(program, run)
   addOperationCommands(program, run)
+  addSecretCommands(program, run)
+  addKeyCommands(program, run)
+  addUserCommands(program, run)
   addBackupCommand(program, run)
   addRestoreCommand(program, run)
   addVerifyCommand(program, run)

@@ -2,9 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { Clock } from '../core/clock.ts'
-import { BastionError } from '../core/errors.ts'
 import { uuidv7 } from '../core/ids.ts'
-import { createFileLocker, type FileLock } from '../lib/file-lock.ts'
 import type { PasswordCost } from '../lib/password-hash.ts'
 import type { ByteStreams } from '../protocol/byte-streams.ts'
 import { createAccounts } from './auth/accounts.ts'
@@ -14,10 +12,11 @@ import { createHub, type Hub } from './hub.ts'
 import type { HubLog } from './hub-log.ts'
 import { startHttpServer } from './http/http-server.ts'
 import type { Transport } from './http/transport.ts'
+import { lockDataDirectory } from './lock-data-directory.ts'
 import { openRuntimeSettings } from './runtime-settings.ts'
 import { openMasterBox } from './secrets/master-key.ts'
 import { createSecretsVault } from './secrets/secrets-vault.ts'
-import { openStore } from './store/store.ts'
+import { databaseName, openStore } from './store/store.ts'
 
 export interface StartHubOptions {
   /** made when it is not there, for its owner alone */
@@ -51,8 +50,8 @@ export async function startHub(options: StartHubOptions): Promise<StartedHub> {
   const { dataDirectory, version, transport, metricsToken, docsDirectory, webDirectory, passwordCost, streams, clock, log } = options
   await using opened = new AsyncDisposableStack()
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 })
-  opened.use(lockDirectory(dataDirectory))
-  const store = opened.use(await openStore({ file: path.join(dataDirectory, 'bastion.db'), clock }))
+  opened.use(lockDataDirectory(dataDirectory))
+  const store = opened.use(await openStore({ file: path.join(dataDirectory, databaseName), clock }))
   const vault = createSecretsVault({ store, box: await openMasterBox({ dataDirectory, store, clock }), clock })
   const settings = await openRuntimeSettings({ store, clock })
   const accounts = createAccounts({ store, clock, passwords: createPasswords(passwordCost) })
@@ -80,13 +79,4 @@ export async function startHub(options: StartHubOptions): Promise<StartedHub> {
   )
   const kept = opened.move()
   return { url: server.url, connect: hub.connect, isSetUp, setupToken, [Symbol.asyncDispose]: () => kept.disposeAsync() }
-}
-
-/** Two Hubs on one database would each believe to know what runs. */
-function lockDirectory(directory: string): FileLock {
-  const tryLock = createFileLocker()
-  if (tryLock === null) throw new BastionError('unsupported', 'this system has no flock, by which a Hub knows that it is alone')
-  const lock = tryLock(path.join(directory, 'hub.lock'))
-  if (lock === null) throw new BastionError('conflict', `another Hub runs on ${directory}`, { hint: 'Stop it, or choose another --data-dir.' })
-  return lock
 }

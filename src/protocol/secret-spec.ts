@@ -20,6 +20,11 @@ function valuesSchemaOf(kind: SecretKind) {
   return z.strictObject(fields).refine((values) => Object.values(values).some((value) => value !== undefined), 'a secret holds at least one value')
 }
 
+/** The names a secret of this kind may have values for. */
+export function secretOptionsOf(kind: SecretKind): string[] {
+  return secretFieldsOf(kind).map(([name]) => name)
+}
+
 /** A secret as it is posted: the secret options of a driver, by name. */
 export const secretInputSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('webdav'), values: valuesSchemaOf('webdav') }),

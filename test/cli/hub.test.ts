@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -81,6 +82,61 @@ test('from the command line: the first administrator, a job, a run that is follo
 
   await run('logout')
   expect((await runBastion(['run', 'list'], { env: { ...env, BASTION_HUB_URL: hub.url } })).code).toBe(1)
+})
+
+test('from the command line: credentials are kept and never shown, a key is made and given out for the password', async () => {
+  await using folder = await temporaryFolder()
+  await using hub = await startHub(folder.path)
+  const env = { XDG_STATE_HOME: path.join(folder.path, 'state'), BASTION_PASSWORD: 'correct horse battery' }
+  const run = (...args: string[]) => bastion(args, { cwd: folder.path, env })
+  const fails = async (...args: string[]) => (await runBastion(args, { cwd: folder.path, env })).stderr
+  await run('login', hub.url, '--username', 'ada')
+
+  const values = path.join(folder.path, 'values.json')
+  await writeFile(values, JSON.stringify({ password: 'of the storage' }))
+  await run('secret', 'set', 'dav', '--kind', 'webdav', '--values', 'values.json')
+  const [first] = jsonLines((await run('secret', 'list', '--json')).stdout)
+  expect(first).toEqual({ name: 'dav', kind: 'webdav', created_at: expect.any(Number), updated_at: expect.any(Number) })
+  expect(await fails('secret', 'set', 'dav', '--kind', 's3', '--values', 'values.json')).toContain('Unrecognized key')
+  await writeFile(values, JSON.stringify({ secret_access_key: 'k' }))
+  expect(await fails('secret', 'set', 'dav', '--kind', 's3', '--values', 'values.json')).toContain('the secret dav is for webdav')
+  expect(await fails('secret', 'set', 'dav', '--kind', 'webdav')).toContain('there is no terminal to ask for')
+  expect((await run('secret', 'list')).stdout).toMatch(/^dav {2}webdav {2}\S+\n$/)
+  await run('secret', 'remove', 'dav')
+  expect(await fails('secret', 'remove', 'dav')).toContain('has no secret dav')
+
+  const recipient = (await run('key', 'create', 'vault')).stdout.trim()
+  expect((await run('key', 'list')).stdout).toBe(`vault  ${recipient}  kept by this Hub alone\n`)
+  const identity = path.join(folder.path, 'identity.txt')
+  await writeFile(identity, (await run('key', 'export', 'vault')).stdout)
+  expect(spawnSync('age-keygen', ['-y', identity], { encoding: 'utf8' }).stdout.trim()).toBe(recipient)
+  expect((await run('key', 'list')).stdout).toMatch(/ {2}exported \S+\n$/)
+  env.BASTION_PASSWORD = 'not the one of ada'
+  expect(await fails('key', 'export', 'vault')).toContain('the user name or the password is wrong')
+})
+
+test('a password that was forgotten is reset where the data of the Hub lie, while it does not run, and ends every session', async () => {
+  await using folder = await temporaryFolder()
+  const env = { XDG_STATE_HOME: path.join(folder.path, 'state'), BASTION_PASSWORD: 'forgotten by now' }
+  const data = ['--data-dir', path.join(folder.path, 'data')]
+  const reset = (name: string, password: string) =>
+    runBastion(['user', 'reset-password', name, ...data], { env: { ...env, BASTION_PASSWORD: password } })
+  expect((await reset('ada', 'another password')).stderr).toContain('no Hub has its data in')
+  {
+    await using hub = await startHub(folder.path)
+    await bastion(['login', hub.url, '--username', 'ada'], { env })
+    expect((await reset('ada', 'another password')).stderr).toContain('another Hub runs on')
+  }
+  expect((await reset('bob', 'another password')).stderr).toContain('It has ada.')
+  expect((await reset('ada', 'short')).stderr).toContain('at least 10 characters')
+  expect(await reset('ADA', 'another password')).toMatchObject({ code: 0 })
+
+  await using hub = await startHub(folder.path)
+  const list = () => runBastion(['job', 'list'], { env: { ...env, BASTION_HUB_URL: hub.url } })
+  expect((await list()).stderr).toContain('nobody is signed in')
+  expect((await runBastion(['login', hub.url, '--username', 'ada'], { env })).stderr).toContain('the password is wrong')
+  await bastion(['login', hub.url, '--username', 'ada'], { env: { ...env, BASTION_PASSWORD: 'another password' } })
+  expect(await list()).toMatchObject({ code: 0 })
 })
 
 test('a second Hub on the data directory of the first is refused, and a Hub that is asked to stop does so without complaint', async () => {

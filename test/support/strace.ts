@@ -58,3 +58,6 @@ export function readTrace(file: string): SystemCall[] {
 export function pathsOf({ args }: SystemCall): string[] {
   return [...args.matchAll(/"([^"]*)"|\d+<([^>]*)>/g)].map(([, text, path]) => text ?? path ?? '')
 }
+
+/** What is read of a file of whole pages beside its content: the first bytes, which say whether it is a database. */
+export const sqliteLookBytes = 100

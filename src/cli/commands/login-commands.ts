@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
-import { BastionError } from '../../core/errors.ts'
+import { askPassword } from '../ask-password.ts'
 import { askTerminal } from '../ask-terminal.ts'
-import type { CliContext } from '../cli-context.ts'
 import { exitCodes } from '../exit-code.ts'
 import { openHubSession } from '../hub-session.ts'
 import type { RunCommand } from './command.ts'
@@ -24,7 +23,7 @@ export function addLoginCommands(program: Command, run: RunCommand): void {
         const { initialized } = await session.client.setup.status()
         if (!initialized) context.note(`The Hub at ${session.hubUrl} has no administrator yet. Choose a name and a password.\n`)
         const username = options.username ?? (await askTerminal('User name', { hidden: false, signal: context.signal }))
-        const password = await passwordOf(context, { twice: !initialized })
+        const password = await askPassword(context, { twice: !initialized })
         const signedIn = initialized
           ? await session.client.auth.login({ body: { username, password } })
           : await session.client.setup.initialize({ body: { username, password, setup_token: options.setupToken } })
@@ -45,13 +44,4 @@ export function addLoginCommands(program: Command, run: RunCommand): void {
         return exitCodes.ok
       }),
     )
-}
-
-async function passwordOf(context: CliContext, { twice }: { twice: boolean }): Promise<string> {
-  const given = context.env['BASTION_PASSWORD']
-  if (given !== undefined) return given
-  const ask = (question: string) => askTerminal(question, { hidden: true, signal: context.signal })
-  const password = await ask('Password')
-  if (twice && (await ask('Once more')) !== password) throw new BastionError('invalid_spec', 'the two passwords are not the same')
-  return password
 }

@@ -16,6 +16,11 @@ export interface Sessions {
   find(token: string): Promise<SignedInUser | null>
   /** Whether a session that was found before still holds. */
   holds(sessionId: string): Promise<boolean>
+  end(sessionId: string): Promise<void>
+  /** Everywhere, of one user. */
+  endOf(userId: string): Promise<void>
+  /** Calls back when a session is ended; one that expires is not told of. */
+  whenEnded(sessionId: string, callback: () => void): Disposable
 }
 
 const dayMs = 24 * 60 * 60_000
@@ -26,6 +31,12 @@ const noteUseEveryMs = 60_000
 const longestUserAgent = 300
 
 export function createSessions({ store, clock }: { store: Pick<Store, 'sessions' | 'users'>; clock: Clock }): Sessions {
+  const watchers = new Map<string, Set<() => void>>()
+
+  function tellEnded(ids: readonly string[]): void {
+    for (const id of ids) for (const callback of watchers.get(id) ?? []) callback()
+  }
+
   async function current(id: string): Promise<SignedInUser | null> {
     const session = await store.sessions.get(id)
     if (session === null || session.expires_at <= clock.now()) return null
@@ -61,6 +72,25 @@ export function createSessions({ store, clock }: { store: Pick<Store, 'sessions'
       return found
     },
     holds: async (sessionId) => (await current(sessionId)) !== null,
+    async end(sessionId) {
+      await store.sessions.remove(sessionId)
+      tellEnded([sessionId])
+    },
+    async endOf(userId) {
+      const ids = (await store.sessions.listOf(userId)).map(({ id }) => id)
+      await store.sessions.removeOf(userId)
+      tellEnded(ids)
+    },
+    whenEnded(sessionId, callback) {
+      const callbacks = watchers.get(sessionId) ?? new Set()
+      watchers.set(sessionId, callbacks.add(callback))
+      return {
+        [Symbol.dispose]() {
+          callbacks.delete(callback)
+          if (callbacks.size === 0) watchers.delete(sessionId)
+        },
+      }
+    },
   }
 }
 

@@ -89,12 +89,16 @@ function openSocket(services: LiveServices, { socket, sessionId, requestId }: So
     feeds.delete(topic)
   }
 
-  /** Whoever has gone without a word, or was signed out meanwhile, hears no more. */
+  function signedOut(): void {
+    socket.close(closeCodes.policy, 'signed out')
+  }
+
+  /** Whoever has gone without a word, or whose session has expired, hears no more. */
   async function look(): Promise<void> {
     if (!isAlive) return socket.terminate()
     isAlive = false
     socket.ping()
-    if (!(await services.sessions.holds(sessionId))) socket.close(closeCodes.policy, 'signed out')
+    if (!(await services.sessions.holds(sessionId))) signedOut()
   }
 
   function fail(error: unknown): void {
@@ -103,10 +107,12 @@ function openSocket(services: LiveServices, { socket, sessionId, requestId }: So
   }
 
   const looking = setInterval(() => void look().catch(fail), pingEveryMs)
+  const watched = services.sessions.whenEnded(sessionId, signedOut)
   socket.on('pong', () => (isAlive = true))
   socket.on('error', () => socket.terminate())
   socket.on('close', () => {
     clearInterval(looking)
+    watched[Symbol.dispose]()
     for (const topic of feeds.keys()) unfollow(topic)
   })
 

@@ -52,6 +52,9 @@ export interface Store extends Repositories, AsyncDisposable {
   transaction<T>(work: (tx: Repositories) => Promise<T>): Promise<T>
 }
 
+/** Of the database, in the data directory. */
+export const databaseName = 'bastion.db'
+
 const pragmas = ['pragma busy_timeout = 10000', 'pragma journal_mode = wal', 'pragma foreign_keys = on']
 
 /** Opens the database at `file`, makes it when there is none, and brings it to this version. @throws BastionError unsupported; SqliteError */

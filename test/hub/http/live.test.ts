@@ -5,7 +5,7 @@ import { createLiveEvents } from '../../../src/hub/live-events.ts'
 import { startFeed } from '../../../src/hub/http/live-feed.ts'
 import type { KeptRunEvent } from '../../../src/core/run-event.ts'
 import { type LiveFrame, liveFrameSchema } from '../../../src/protocol/http/live-frames.ts'
-import { type HttpHub, setUp, startHttpHub } from '../../support/http-hub.ts'
+import { admin, createBrowser, type HttpHub, setUp, startHttpHub } from '../../support/http-hub.ts'
 
 interface Listener extends Disposable {
   readonly frames: LiveFrame[]
@@ -84,6 +84,22 @@ test('a socket is for whoever is signed in, and for pages of this Hub', async ()
   await expect(listen(hub, '/api/events/ws', { cookie, origin: 'https://evil.example' })).rejects.toThrow('403')
   using socket = await listen(hub, '/api/events/ws', { cookie, origin: hub.url })
   expect(socket.frames).toEqual([])
+})
+
+test('a session that is ended hears no more at once: by its browser, by another one of its user, or with a new password', async () => {
+  await using hub = await startHttpHub({ withNode: false })
+  const { client, cookie } = await setUp(hub)
+  const elsewhere = createBrowser(hub.url)
+  await elsewhere.client.auth.login({ body: admin })
+  using own = await listen(hub, '/api/events/ws', { cookie })
+  using other = await listen(hub, '/api/events/ws', { cookie: elsewhere.cookie })
+  const sessions = await client.auth.sessions()
+  await client.auth.revoke({ params: { id: sessions.items.find((session) => !session.current)!.id } })
+  expect(await other.closed).toBe(1008)
+  own.send({ type: 'subscribe', topic: 'runs' })
+  await own.until((frames) => frames.some(({ type }) => type === 'subscribed'))
+  await client.auth.changePassword({ body: { current_password: admin.password, new_password: 'another long password' } })
+  expect(await own.closed).toBe(1008)
 })
 
 test('a Hub that stops does not wait for those who listen', async () => {

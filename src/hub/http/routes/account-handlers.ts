@@ -22,33 +22,33 @@ export function setupHandlers(services: AccountServices, setupToken: string | nu
 }
 
 export function authHandlers(services: AccountServices): Handlers<typeof authRoutes> {
-  const { accounts, store } = services
+  const { accounts, sessions, store } = services
   return {
     async login({ body: { username, password } }, context) {
       const user = await accounts.signIn({ address: context.address, username }, password)
       // The browser gets another token, so that one it was given by somebody else before is worth nothing.
-      if (context.signedIn !== null) await store.sessions.remove(context.signedIn.session.id)
+      if (context.signedIn !== null) await sessions.end(context.signedIn.session.id)
       return signIn(services, user, context)
     },
     async logout(_, { signedIn, setSession }) {
-      await store.sessions.remove(signedIn.session.id)
+      await sessions.end(signedIn.session.id)
       setSession(null)
     },
     session: async (_, { signedIn }) => signedInAnswer(signedIn.user, signedIn.session.csrf_token),
     async sessions(_, { signedIn }) {
-      const sessions = await store.sessions.listOf(signedIn.user.id)
-      return { items: sessions.map((session) => ({ ...session, last_seen_at: session.seen_at, current: session.id === signedIn.session.id })) }
+      const all = await store.sessions.listOf(signedIn.user.id)
+      return { items: all.map((session) => ({ ...session, last_seen_at: session.seen_at, current: session.id === signedIn.session.id })) }
     },
     async revoke({ params: { id } }, { signedIn }) {
       const session = await store.sessions.get(id)
       if (session?.user_id !== signedIn.user.id) throw new BastionError('not_found', 'you have no such session')
-      await store.sessions.remove(id)
+      await sessions.end(id)
     },
     async changePassword({ body: { current_password, new_password } }, context) {
       const { user } = context.signedIn
       await accounts.confirm(user, context.address, current_password)
       await accounts.changePassword(user, new_password)
-      await store.sessions.removeOf(user.id)
+      await sessions.endOf(user.id)
       return signIn(services, user, context)
     },
   }
