@@ -13,6 +13,7 @@ import { scavengeAlone } from '../lib/scavenge-alone.ts'
 import { createMemoryLink } from '../protocol/memory-link.ts'
 import { createMemoryStreams } from '../protocol/memory-streams.ts'
 import { type CliContext, dataDirectory } from './cli-context.ts'
+import { hookCommand } from './hook-options.ts'
 import { snapshotPolicy } from './snapshot-services.ts'
 import { systemClock } from './system-clock.ts'
 import { isBundled, version } from './version.ts'
@@ -30,6 +31,7 @@ export interface HubCommandOptions {
   browseRoot: string[]
   restoreRoot: string[]
   snapshotRoot: string[]
+  allowHook: string[]
 }
 
 /** Serves until it is asked to stop. Runs under way go on without it, and are found again at the next start. */
@@ -104,9 +106,10 @@ function readPem(name: string, file: string): string {
   }
 }
 
-function policyOf({ browseRoot, restoreRoot, snapshotRoot }: HubCommandOptions, context: CliContext): NodePolicy {
+function policyOf({ browseRoot, restoreRoot, snapshotRoot, allowHook }: HubCommandOptions, context: CliContext): NodePolicy {
   const { roots, enabled } = snapshotPolicy(context, snapshotRoot)
   return {
+    allowedHooks: allowHook.map((text) => hookCommand(text)),
     browseRoots: browseRoot.length === 0 ? ['/'] : browseRoot.map((root) => resolve(context.cwd, root)),
     snapshotRoots: roots,
     ...(restoreRoot.length > 0 && { restoreRoots: restoreRoot.map((root) => resolve(context.cwd, root)) }),

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { BastionError } from '../core/errors.ts'
 import type { Source } from '../core/source.ts'
+import { hooksOf } from './hook-options.ts'
 
 /** The options of `bastion backup` that say what is read, as they are given. */
 export interface SourceOptions {
@@ -18,6 +19,9 @@ export interface SourceOptions {
   iconCache?: true
   snapshot: string
   snapshotProvider?: string
+  hookBefore?: string
+  hookAfter?: string
+  hookTimeout: string
 }
 
 const treeOnly = ['include', 'exclude', 'symlinks', 'hardlinks', 'oneFileSystem', 'sqliteCapture'] as const
@@ -43,19 +47,19 @@ export function sourceOf(paths: readonly string[], options: SourceOptions, comma
   if (given !== undefined) throw new BastionError('invalid_spec', `${flagOf(command, given)} does not go with --source-type ${type}`)
   const [path = '', ...others] = paths
   if (type !== 'filesystem' && others.length > 0) throw new BastionError('invalid_spec', `--source-type ${type} takes one source`)
-  const snapshot = options.snapshotProvider === undefined ? {} : { snapshot_provider: options.snapshotProvider }
+  const shared = { ...(options.snapshotProvider === undefined ? {} : { snapshot_provider: options.snapshotProvider }), ...hooksOf(options) }
   const files = {
     error_policy: options.errorPolicy,
     pre_scan: preScan,
     snapshot_mode: options.snapshot,
-    ...snapshot,
+    ...shared,
     consistency_policy: options.consistency,
     consistency_fail_threshold: Number(options.consistencyThreshold),
   }
   switch (type as Source['type']) {
     case 'sqlite': {
       const mode = command.getOptionValueSource('snapshot') === 'cli' ? { snapshot_mode: options.snapshot } : {}
-      return { type, path, integrity_check: options.integrityCheck, ...mode, ...snapshot }
+      return { type, path, integrity_check: options.integrityCheck, ...mode, ...shared }
     }
     case 'vaultwarden':
       return { type, data_dir: path, icon_cache: options.iconCache ?? false, integrity_check: options.integrityCheck, ...files }

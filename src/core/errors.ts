@@ -11,6 +11,10 @@ export const errorCodes = {
   source_suspicious: { retryable: false, hint: 'Compare the source with the last accepted run before you accept the new normal.' },
   source_consistency: { retryable: true, hint: 'Files changed while they were read. Use a source snapshot, or raise the threshold.' },
   issues: { retryable: false, hint: 'Some files could not be read. Fix their permissions, exclude them, or use the error policy skip_ok.' },
+  hook_failed: {
+    retryable: true,
+    hint: 'What the command said stands in the event of the hook. Run it by hand on that machine, or let its failure be a warning.',
+  },
   target_identity: { retryable: false, hint: 'Another disk is mounted at the target, or none. Mount the right one; nothing was written.' },
   target_auth: { retryable: false, hint: 'The target refused the credentials. Check user name, password or key.' },
   target_permission: { retryable: false, hint: 'The target refused the operation. Check the permissions of the folder and the account.' },

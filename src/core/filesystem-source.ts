@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { hooksSchema } from './hooks.ts'
 import { snapshotModeSchema } from './source-snapshot.ts'
 import { sqliteCaptureSchema } from './sqlite-capture.ts'
 
@@ -28,5 +29,6 @@ export const filesystemSourceSchema = z.object({
   consistency_policy: z.enum(['warn', 'fail', 'ignore']).default('warn'),
   consistency_fail_threshold: z.number().int().nonnegative().default(0),
   sqlite_capture: sqliteCaptureSchema.default('auto'),
+  hooks: hooksSchema.optional(),
 })
 export type FilesystemSource = z.infer<typeof filesystemSourceSchema>

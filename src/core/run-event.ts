@@ -12,6 +12,7 @@ export const runEventKinds = [
   'snapshot_unavailable',
   'snapshot_cleanup_failed',
   'coverage',
+  'hook',
   'sqlite_captured',
   'packaging',
   'upload',

@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { type FilesystemSource, filesystemSourceSchema } from './filesystem-source.ts'
 
 const absolutePath = z.string().regex(/^\//, 'a source path is absolute')
-const { snapshot_mode, snapshot_provider, error_policy, consistency_policy, consistency_fail_threshold, pre_scan } = filesystemSourceSchema.shape
+const { snapshot_mode, snapshot_provider, error_policy, consistency_policy, consistency_fail_threshold, pre_scan, hooks } =
+  filesystemSourceSchema.shape
 
 /** The source `sqlite`: one database. */
 export const sqliteSourceSchema = z.object({
@@ -13,6 +14,7 @@ export const sqliteSourceSchema = z.object({
   /** Captured while it is used a database needs no snapshot; read from one it keeps nobody waiting. */
   snapshot_mode: snapshot_mode.unwrap().default('off'),
   snapshot_provider,
+  hooks,
 })
 
 /** The source `vaultwarden`: the data directory of a Vaultwarden server that keeps its data in SQLite. */
@@ -28,6 +30,7 @@ export const vaultwardenSourceSchema = z.object({
   snapshot_provider,
   consistency_policy,
   consistency_fail_threshold,
+  hooks,
 })
 
 /** What a run reads. */

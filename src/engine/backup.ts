@@ -28,6 +28,7 @@ import { removePartialRun } from './remove-partial-run.ts'
 import { freezeSource, requireFrozen } from './snapshots/freeze-source.ts'
 import type { SnapshotServices } from './snapshots/snapshot-services.ts'
 import { prepareFilesystemSource } from './sources/filesystem/filesystem-source.ts'
+import { type AllowedHooks, createSourceHooks } from './hooks/source-hooks.ts'
 import { captureSource, capturesName } from './sources/sqlite/capture-source.ts'
 import { storeJson, storeText } from './store-object.ts'
 import { establishIdentity } from './targets/target-identity.ts'
@@ -56,6 +57,8 @@ export interface BackupContext {
   runDirectory: string
   /** never part of a source: the data directory, other local target roots */
   ownDirectories: readonly string[]
+  /** which commands may be run around the reading of the source; absent: none */
+  allowedHooks?: AllowedHooks
   /** what this node has to freeze sources with; absent: nothing */
   snapshots?: SnapshotServices
   emit(event: RunEvent): void
@@ -111,10 +114,18 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
     signal,
   })
   const { runDirectory } = context
+  await using hooks = createSourceHooks(plan.source.hooks ?? {}, { allowed: context.allowedHooks ?? [], jobId, runId, clock, signal, emit })
+  await hooks.before().catch((error: unknown) => {
+    throw signal.aborted ? canceled(signal) : error
+  })
   await using frozen = await freezeSource(spec, context.snapshots, { runId, runDirectory, ownDirectories, clock, emit })
   const { view, sameDevices, summary: snapshot } = frozen
   await using source = prepareFilesystemSource(spec, { ownDirectories: [...ownDirectories.map(toBytePath), ...frozen.holders], view, sameDevices })
-  if (spec.snapshot_mode === 'required') requireFrozen(source, view, signal)
+  if (spec.snapshot_mode === 'required') {
+    requireFrozen(source, view, signal)
+    // From here on nothing is read where somebody writes, unless files are frozen one by one when they are met.
+    if (view?.copiesFiles === false) await hooks.after()
+  }
   const progress = createProgressMeter({ clock, onProgress: context.onProgress })
   await using captured = captureSource({ ...reading, tree: spec }, { directory: join(runDirectory, capturesName), progress, signal, emit })
   await captured
@@ -165,6 +176,7 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
     const databases = captured.end()
     await frozen.check()
     await frozen.release()
+    await hooks.after()
     const coverage = source.coverage()
     emit('coverage', `${coverage.length} mounts or directories`, { coverage })
 
@@ -215,6 +227,7 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
       snapshot.status === 'cleanup_failed' ||
       coverage.some(({ read }) => read === 'hole') ||
       databases.deservesLook ||
+      hooks.deservesLook ||
       (spec.consistency_policy === 'warn' && hasFindings(report.consistency))
     const grade = report.grade()
     const sourceSummary: SourceSummary = {
@@ -235,6 +248,8 @@ export async function backup(plan: BackupPlan, context: BackupContext): Promise<
       summary: { [plan.source.type]: sourceSummary, grade, data_path: dataPath },
     }
   } catch (error) {
+    // Whoever was stopped for this is waiting.
+    await hooks[Symbol.asyncDispose]()
     await removePartialRun(target, prefix, emit)
     if (signal.aborted) throw canceled(signal)
     if (mayComeFromSource(error)) await frozen.check()

@@ -53,6 +53,7 @@ export async function carryOut({ plan, means }: RunTask, credentials: Credential
       runDirectory: context.runDirectory,
       ownDirectories: [means.data_dir, ...means.own_directories],
       snapshots,
+      allowedHooks: means.allowed_hooks,
       emit: context.emit,
       onProgress: context.onProgress,
     },

@@ -29,6 +29,8 @@ export interface NodePolicy {
   snapshotProviders?: readonly string[]
   /** directories that may be restored into, at least one; absent: `restore` in the data directory */
   restoreRoots?: readonly string[]
+  /** commands that runs may call around the reading of a source, each with exactly these arguments; absent: none */
+  allowedHooks?: readonly (readonly string[])[]
 }
 
 export interface ExecutorOptions {
@@ -84,6 +86,7 @@ export async function openExecutor(options: ExecutorOptions): Promise<Executor> 
     data_dir: dataDir,
     own_directories: [...localTargets.paths],
     snapshot_roots: [...policy.snapshotRoots],
+    allowed_hooks: (policy.allowedHooks ?? []).map((command) => [...command]),
     ...(policy.snapshotProviders === undefined ? {} : { snapshot_providers: [...policy.snapshotProviders] }),
     restore_roots: policy.restoreRoots === undefined ? [join(dataDir, 'restore')] : [...policy.restoreRoots],
   })

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { operationOutcomeSchema } from '../core/operation.ts'
+import { hookCommandSchema } from '../core/hooks.ts'
 import { failureSchema, runOutcomeSchema } from '../core/run.ts'
 import { progressSchema, runEventSchema } from '../core/run-event.ts'
 import { nodeRequestSchema } from './node-requests.ts'
@@ -16,6 +17,8 @@ export const nodeMeansSchema = z.object({
   snapshot_providers: z.array(z.string()).optional(),
   /** directories that may be restored into; the first one is where a restore goes that names none */
   restore_roots: z.array(z.string()).min(1),
+  /** commands that may be run around the reading of a source, each with exactly these arguments */
+  allowed_hooks: z.array(hookCommandSchema).default([]),
 })
 export type NodeMeans = z.infer<typeof nodeMeansSchema>
 

@@ -13,6 +13,7 @@ import type { Progress, RunEvent } from '../../src/core/run-event.ts'
 import type { Source } from '../../src/core/source.ts'
 import { backup, type BackupOutcome } from '../../src/engine/backup.ts'
 import { encodeSparseMap } from '../../src/engine/formats/archive-v1/tar-header.ts'
+import type { AllowedHooks } from '../../src/engine/hooks/source-hooks.ts'
 import { writeArchive } from '../../src/engine/pipeline/write-archive.ts'
 import { restoreNotes } from '../../src/engine/formats/archive-v1/restore-notes.ts'
 import type { IndexedEntry } from '../../src/engine/formats/entries-index-reader.ts'
@@ -47,6 +48,7 @@ export interface BackupOptions {
   snapshots?: SnapshotServices
   /** where the run has its own directory; absent: where temporary files go */
   dataDirectory?: string
+  allowedHooks?: AllowedHooks
   signal?: AbortSignal
   onEvent?: (event: RunEvent) => void
 }
@@ -91,6 +93,7 @@ export async function runBackup(options: BackupOptions): Promise<BackupRun> {
       producer: 'bastion/test',
       runDirectory: runDirectory.path,
       ownDirectories: options.ownDirectories ?? [],
+      ...(options.allowedHooks === undefined ? {} : { allowedHooks: options.allowedHooks }),
       ...(options.snapshots === undefined ? {} : { snapshots: options.snapshots }),
       emit: (event) => {
         events.push(event)

@@ -9,17 +9,19 @@ const {
   runnerCommand,
   limits,
   snapshotRoots = [],
+  allowedHooks = [],
 } = JSON.parse(process.argv[2]!) as {
   dataDir: string
   runnerCommand: string[]
   limits?: { runs?: number; killAfterMs?: number }
   snapshotRoots?: string[]
+  allowedHooks?: string[][]
 }
 
 await using executor = await openExecutor({
   dataDir,
   runnerCommand,
-  policy: { browseRoots: ['/'], snapshotRoots },
+  policy: { browseRoots: ['/'], snapshotRoots, allowedHooks },
   streams: createMemoryStreams(),
   version: '0.0.0',
   clock: { now: () => Date.now() },

@@ -63,6 +63,7 @@ export interface NodeProcessOptions {
   runnerCommand?: readonly string[]
   limits?: { runs?: number; killAfterMs?: number }
   snapshotRoots?: readonly string[]
+  allowedHooks?: readonly (readonly string[])[]
   /** a program with its arguments that gets ours after them, such as strace */
   under?: readonly string[]
   /** attaches to the runs it says hello with, and keeps what comes */

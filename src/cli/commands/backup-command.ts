@@ -68,6 +68,9 @@ export function addBackupCommand(program: Command, run: RunCommand): void {
     .option('--source-type <type>', 'filesystem, sqlite (one database) or vaultwarden (the data directory of a server)', 'filesystem')
     .option('--no-integrity-check', 'sqlite, vaultwarden: do not have SQLite read all of the copy of the database')
     .option('--icon-cache', 'vaultwarden: take the icons of websites too')
+    .option('--hook-before <command>', 'run before anything is read: the path of a program, or a JSON array of it and its arguments')
+    .option('--hook-after <command>', 'run once all is read, also after a failure; as --hook-before')
+    .option('--hook-timeout <seconds>', 'how long each may take', '60')
     .option('--snapshot <mode>', 'source snapshot: auto, off or required', 'auto')
     .option('--explain', 'say how the data would travel, and why, and do nothing')
     .option('--snapshot-provider <provider>', 'by this provider only (bastion doctor lists them)')
@@ -126,6 +129,8 @@ async function backupCommand(sources: string[], options: BackupOptions, command:
         runDirectory,
         ownDirectories: [dataDir],
         snapshots,
+        // Whoever types them may run them.
+        allowedHooks: 'any',
         emit: (event) => tell(event, options, context),
         onProgress: (progress) => line.show(progress),
       },

@@ -25,6 +25,12 @@ export function addHubCommand(program: Command, run: RunCommand): void {
       [],
     )
     .option('--snapshot-root <dir>', 'a directory of which source snapshots may be made; repeatable', collect, [])
+    .option(
+      '--allow-hook <command>',
+      'a command that jobs may run before or after they read, as a JSON array: exactly this one; repeatable',
+      collect,
+      [],
+    )
     .action((options: HubCommandOptions) =>
       run(async (context) => {
         // What only a Hub needs is loaded for a Hub only.

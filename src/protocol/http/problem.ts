@@ -21,6 +21,7 @@ export const statusOfCode = {
   source_suspicious: 409,
   source_consistency: 409,
   issues: 409,
+  hook_failed: 409,
   target_identity: 409,
   target_auth: 502,
   target_permission: 502,

@@ -7,6 +7,7 @@ const titles = {
   source_suspicious: 'Suspicious source',
   source_consistency: 'Files changed while they were read',
   issues: 'Files could not be read',
+  hook_failed: 'A hook failed',
   target_identity: 'Not the expected target',
   target_auth: 'The target refused the credentials',
   target_permission: 'The target refused the operation',

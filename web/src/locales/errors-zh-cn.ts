@@ -7,6 +7,7 @@ export const errorsZhCn: SameKeys<typeof errorsEn> = {
   source_suspicious: { title: '源数据可疑', hint: '接受新的常态之前，请先与上一次已接受的运行比较。' },
   source_consistency: { title: '文件在读取期间发生变化', hint: '请使用源快照，或提高允许的阈值。' },
   issues: { title: '有文件无法读取', hint: '请修正权限、排除这些文件，或使用错误策略 skip_ok。' },
+  hook_failed: { title: '钩子命令失败', hint: '该命令的输出记录在钩子事件中。请在该机器上手动运行它，或将其失败改为警告。' },
   target_identity: { title: '不是预期的目标', hint: '目标处挂载了另一块磁盘，或没有挂载。请挂载正确的磁盘；没有写入任何内容。' },
   target_auth: { title: '目标拒绝了凭据', hint: '请检查用户名、密码或密钥。' },
   target_permission: { title: '目标拒绝了操作', hint: '请检查文件夹和账户的权限。' },
