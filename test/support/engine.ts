@@ -51,6 +51,7 @@ export interface BackupOptions {
   allowedHooks?: AllowedHooks
   signal?: AbortSignal
   onEvent?: (event: RunEvent) => void
+  onProgress?: (progress: Progress) => void
 }
 
 export interface BackupRun {
@@ -99,7 +100,7 @@ export async function runBackup(options: BackupOptions): Promise<BackupRun> {
         events.push(event)
         options.onEvent?.(event)
       },
-      onProgress: () => {},
+      onProgress: options.onProgress ?? (() => {}),
     },
   )
   return { target: options.target, ref, outcome, events }

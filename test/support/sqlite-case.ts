@@ -5,6 +5,7 @@ import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Format } from '../../src/core/artifact.ts'
 import type { FilesystemSource } from '../../src/core/filesystem-source.ts'
+import type { Progress } from '../../src/core/run-event.ts'
 import type { Source } from '../../src/core/source.ts'
 import type { SnapshotServices } from '../../src/engine/snapshots/snapshot-services.ts'
 import { createMemoryTarget } from '../../src/engine/targets/memory/memory-target.ts'
@@ -33,10 +34,27 @@ export function everythingOf(folder: string): Record<string, unknown> {
   )
 }
 
+/** What stays as it is of files that are written to meanwhile: names, owners, modes and inodes. */
+export function namesAndOwnersOf(folder: string): Record<string, unknown> {
+  return Object.fromEntries(
+    readdirSync(folder).map((name) => {
+      const { mode, uid, gid, ino } = lstatSync(path.join(folder, name))
+      return [name, { mode, uid, gid, ino }]
+    }),
+  )
+}
+
 /** Backs a folder up, and restores it. */
 export async function backUpAndRestore(
   folder: string,
-  options: { format?: Format; spec?: Partial<FilesystemSource>; source?: Source; snapshots?: SnapshotServices; dataDirectory?: string } = {},
+  options: {
+    format?: Format
+    spec?: Partial<FilesystemSource>
+    source?: Source
+    snapshots?: SnapshotServices
+    dataDirectory?: string
+    onProgress?: (progress: Progress) => void
+  } = {},
 ): Promise<AsyncDisposable & { run: BackupRun; restored: string }> {
   const run = await runBackup({
     target: createMemoryTarget(),
@@ -45,6 +63,7 @@ export async function backUpAndRestore(
     spec: { error_policy: 'skip_ok', ...options.spec },
     ...(options.source === undefined ? {} : { sourceSpec: options.source }),
     ...(options.snapshots === undefined ? {} : { snapshots: options.snapshots }),
+    ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
     ...(options.dataDirectory === undefined ? {} : { dataDirectory: options.dataDirectory }),
   })
   const to = await temporaryFolder()

@@ -15,6 +15,8 @@ export async function whyNoStrace(): Promise<string | undefined> {
 /** One system call. `startedAt` and `endedAt` are lines of the trace: what ended on an earlier line than another started was over by then. */
 export interface SystemCall {
   name: string
+  /** of the process, or of its thread */
+  pid: number
   /** as strace prints them, file descriptors with their paths: `21</tmp/x>` */
   args: string
   startedAt: number
@@ -34,7 +36,15 @@ export function readTrace(file: string): SystemCall[] {
     const unfinished = /^(\w+)\((.*) <unfinished \.\.\.>$/.exec(rest)
     const resumed = /^<\.\.\. \w+ resumed>(.*)\)\s+= (-?\d+)/.exec(rest)
     if (unfinished !== null) {
-      begun.set(pid, { name: unfinished[1]!, args: unfinished[2]!, startedAt: line, endedAt: Infinity, succeeded: false, result: -1 })
+      begun.set(pid, {
+        name: unfinished[1]!,
+        pid: Number(pid),
+        args: unfinished[2]!,
+        startedAt: line,
+        endedAt: Infinity,
+        succeeded: false,
+        result: -1,
+      })
     } else if (resumed !== null) {
       const call = begun.get(pid)
       begun.delete(pid)
@@ -43,6 +53,7 @@ export function readTrace(file: string): SystemCall[] {
     } else if (whole !== null) {
       calls.push({
         name: whole[1]!,
+        pid: Number(pid),
         args: whole[2]!,
         startedAt: line,
         endedAt: line,

@@ -1,11 +1,12 @@
-import { chmodSync, chownSync, existsSync, linkSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, linkSync, readdirSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Format } from '../../../src/core/artifact.ts'
+import { sqliteSourceSchema } from '../../../src/core/source.ts'
 import { isRoot, normalUser } from '../../support/as-user.ts'
 import { entriesBelow, pastClockGranularity } from '../../support/engine.ts'
 import { startSqliteApplication } from '../../support/sqlite-application.ts'
-import { applicationFolder, backUpAndRestore, everythingOf, lookInto } from '../../support/sqlite-case.ts'
+import { applicationFolder, backUpAndRestore, everythingOf, lookInto, namesAndOwnersOf } from '../../support/sqlite-case.ts'
 
 const formats: Format[] = ['archive_v1', 'raw_tree_v1']
 
@@ -17,7 +18,9 @@ describe.each(formats)('a database in a tree that is read live, as %s', (format)
     await db.insert(2000)
     await db.insertEvery(1)
     const committed = await db.lastRow()
+    const before = namesAndOwnersOf(folder.path)
     await using restored = await backUpAndRestore(folder.path, { format })
+    expect(namesAndOwnersOf(folder.path)).toEqual(before)
     expect(readdirSync(restored.restored)).toEqual(['app.db'])
     const { rows, problems } = lookInto(path.join(restored.restored, 'app.db'))
     expect(problems).toEqual([])
@@ -231,6 +234,22 @@ describe('a file is taken as it is', () => {
     expect(restored.run.outcome.source.sqlite!.sample).toContainEqual(expect.objectContaining({ refused: 'several_databases' }))
     expect(readdirSync(restored.restored)).toContain('app.db-journal')
   })
+})
+
+test('one that is locked and was written to at every look is taken as a file with a warning, and as a source of its own not at all', async () => {
+  await using folder = await applicationFolder()
+  const file = path.join(folder.path, 'app.db')
+  await using application = await startSqliteApplication(normalUser)
+  const db = await application.open(file, 'delete')
+  await db.insert(10)
+  await db.exec('BEGIN EXCLUSIVE')
+  // Later than any look: what is always new is never known to stand still.
+  const soon = Date.now() / 1000 + 40
+  utimesSync(file, soon, soon)
+  await using restored = await backUpAndRestore(folder.path)
+  expect(restored.run.outcome).toMatchObject({ status: 'warning', source: { sqlite: { refused_total: 1, sample: [{ refused: 'locked' }] } } })
+  const source = sqliteSourceSchema.parse({ type: 'sqlite', path: file })
+  await expect(backUpAndRestore(file, { source })).rejects.toMatchObject({ code: 'source_consistency' })
 })
 
 /** The record at the end of a journal (https://sqlite.org/fileformat2.html, 3). */

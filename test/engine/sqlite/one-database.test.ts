@@ -2,6 +2,7 @@ import { closeSync, openSync, readdirSync, rmSync, symlinkSync, writeFileSync, w
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
+import type { Progress } from '../../../src/core/run-event.ts'
 import { sqliteSourceSchema } from '../../../src/core/source.ts'
 import { normalUser } from '../../support/as-user.ts'
 import { entriesBelow } from '../../support/engine.ts'
@@ -65,4 +66,19 @@ test('what is no database, or is not there, is no source', async () => {
   writeFileSync(file, 'text')
   await expect(backUpAndRestore(file, { source: sourceOf(file) })).rejects.toMatchObject({ code: 'invalid_spec' })
   await expect(backUpAndRestore(file, { source: sourceOf(`${file}.db`) })).rejects.toMatchObject({ code: 'source_not_found' })
+})
+
+test.for(['online', 'copied'])('how far a large one is copied is told, %s', async (how) => {
+  await using folder = await applicationFolder()
+  const file = path.join(folder.path, 'app.db')
+  await using application = await startSqliteApplication(normalUser)
+  const db = await application.open(file, 'wal')
+  for (let i = 0; i < 5; i++) await db.exec('INSERT INTO rows (text) VALUES (zeroblob(4000000))')
+  if (how === 'copied') await db.close()
+  const told: Progress[] = []
+  await using restored = await backUpAndRestore(file, { source: sourceOf(file), onProgress: (progress) => told.push(progress) })
+  expect(restored.run.outcome.source.sqlite).toMatchObject({ [`${how}_total`]: 1 })
+  const [first] = told.filter(({ stage }) => stage === 'capturing')
+  expect(first!.done.bytes).toBeGreaterThan(0)
+  expect(first!.total!.bytes).toBeGreaterThan(20_000_000)
 })

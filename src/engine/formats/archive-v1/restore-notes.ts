@@ -1,4 +1,5 @@
 import type { Manifest } from '../../../core/manifest.ts'
+import { databaseNotes } from '../database-notes.ts'
 
 /** RESTORE.md: how to get everything back with `cat`, `age`, `zstd` and `tar` alone. Names no path of the source: it stays clear beside encrypted parts. */
 export function restoreNotes(manifest: Manifest): string {
@@ -34,6 +35,7 @@ cat BACKUP/payload.part*${decrypt} | zstd -d | tar -t
 cat BACKUP/payload.part*${decrypt} | zstd -d | tar -xp --numeric-owner path/of/a/file
 \`\`\`
 
+${databaseNotes}
 ## Is it whole?
 
 \`manifest.json\` has the size and the BLAKE3 hash of every part (\`b3sum payload.part*\`). \`${index}\` has one line of JSON for each file, with its BLAKE3 hash:

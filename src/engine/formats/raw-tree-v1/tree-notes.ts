@@ -1,4 +1,5 @@
 import type { Manifest } from '../../../core/manifest.ts'
+import { databaseNotes } from '../database-notes.ts'
 
 /** RESTORE.md of a tree: how to get everything back with `cp` or `rsync`, and with a few lines of Python what a plain copy does not bring. */
 export function treeNotes(manifest: Manifest): string {
@@ -58,6 +59,7 @@ for line in reversed(lines):
 '
 \`\`\`
 
+${databaseNotes}
 ## Is it whole?
 
 \`${index.name}\` has the size and the BLAKE3 hash of every file (\`zstd -dc ${index.name}\`, then \`b3sum\` of the file in \`data/\`, or in \`odd/\` where the line has an \`object\`).

@@ -26,19 +26,24 @@ const superJournalMagic = Buffer.from('d9d505f920a163d7', 'hex')
 /**
  * Copies a database and its journals while nobody writes to them, which is proven by their times and sizes before the first and after the last byte, and lets SQLite recover
  * the copy: what it is then is what an application would find that opened it now. For databases that SQLite cannot read in place without writing there.
- * @param requireRoom throws when there is no room for so many bytes
+ * @param options.requireRoom throws when there is no room for so many bytes
  * @returns the size of the copy
  * @throws ChangingError · SeveralDatabasesError · OtherFileError · SQLite's error · the system's
  */
-export async function captureByCopy(order: CaptureOrder, requireRoom: (sizeBytes: number) => void): Promise<number> {
+export async function captureByCopy(
+  order: CaptureOrder,
+  { requireRoom, onProgress }: { requireRoom: (sizeBytes: number) => void; onProgress: (doneBytes: number, totalBytes: number) => void },
+): Promise<number> {
   const stater = createFileStater()
   let before: (FileStat | null)[]
   for (let attempt = 0; ; attempt++) {
     before = look(order, stater)
-    requireRoom(before.reduce((sum, stat) => sum + (stat?.size ?? 0), 0))
+    const sizeBytes = before.reduce((sum, stat) => sum + (stat?.size ?? 0), 0)
+    requireRoom(sizeBytes)
     if (order.frozen || !before.some((stat) => stat !== null && isWithinGranularity(stat, Date.now()))) {
-      const there = before
-      parts.forEach((part, i) => there[i] !== null && copyFile(`${order.physical}${part}`, `${order.to}${part}`))
+      let doneBytes = 0
+      for (const [i, part] of parts.entries())
+        if (before[i] !== null) copyFile(`${order.physical}${part}`, `${order.to}${part}`, (bytes) => onProgress((doneBytes += bytes), sizeBytes))
       if (areSame(before, look(order, stater))) break
       for (const part of parts) unlinkIfThere(`${order.to}${part}`)
     }
@@ -70,7 +75,7 @@ function areSame(some: readonly (FileStat | null)[], others: readonly (FileStat 
   })
 }
 
-function copyFile(from: BytePath, to: string): void {
+function copyFile(from: BytePath, to: string, onCopied: (bytes: number) => void): void {
   const source = openSourceFile(from, false)
   try {
     const copy = openSync(to, 'wx', 0o600)
@@ -78,8 +83,10 @@ function copyFile(from: BytePath, to: string): void {
       if (createFileCloner()?.(source, copy) === true) return
       const piece = Buffer.allocUnsafeSlow(pieceBytes)
       let position = 0
-      for (let got: number; (got = readSync(source, piece, 0, pieceBytes, position)) > 0; position += got)
+      for (let got: number; (got = readSync(source, piece, 0, pieceBytes, position)) > 0; position += got) {
         writeFully(copy, piece.subarray(0, got), position)
+        onCopied(got)
+      }
       ftruncateSync(copy, position)
     } finally {
       closeSync(copy)

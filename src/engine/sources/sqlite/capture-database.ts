@@ -40,7 +40,7 @@ export async function captureDatabase(order: CaptureOrder, onProgress: (doneByte
           isBusy = trouble === 'busy'
         }
       }
-      return { how: 'copied', sizeBytes: await captureByCopy(order, requireRoom) }
+      return { how: 'copied', sizeBytes: await captureByCopy(order, { requireRoom, onProgress }) }
     } catch (error) {
       const refused = refusalOf(error, isBusy)
       if (refused === null) throw error
