@@ -1,14 +1,12 @@
-import { closeSync, ftruncateSync, openSync, readSync, unlinkSync } from 'node:fs'
-import { DatabaseSync } from 'node:sqlite'
+import { closeSync, openSync, readSync, rmSync } from 'node:fs'
 import { setTimeout as after } from 'node:timers/promises'
 import type { BytePath } from '../../../lib/byte-path.ts'
 import { createFileStater, type FileStat, type FileStater } from '../../../lib/file-stat.ts'
-import { createFileCloner } from '../../../lib/posix-clone.ts'
-import { writeFully } from '../../../lib/write-around-zeros.ts'
 import { isWithinGranularity } from '../../pipeline/fingerprint.ts'
 import { openSourceFile } from '../../pipeline/open-source-file.ts'
 import type { CaptureOrder } from './capture-messages.ts'
 import { OtherFileError } from './capture-online.ts'
+import { copyDatabaseFile, recoverCopy } from './copy-database-file.ts'
 
 /** Somebody wrote while it was copied, each time. */
 export class ChangingError extends Error {}
@@ -19,7 +17,6 @@ export class SeveralDatabasesError extends Error {}
 const parts = ['', '-wal', '-journal'] as const
 /** Before it is looked at and copied again, in milliseconds. */
 const waitsMs = [20, 100, 500]
-const pieceBytes = 1024 * 1024
 /** At the end of a journal that names a super-journal (https://sqlite.org/fileformat2.html, 3). */
 const superJournalMagic = Buffer.from('d9d505f920a163d7', 'hex')
 
@@ -41,11 +38,15 @@ export async function captureByCopy(
     const sizeBytes = before.reduce((sum, stat) => sum + (stat?.size ?? 0), 0)
     requireRoom(sizeBytes)
     if (order.frozen || !before.some((stat) => stat !== null && isWithinGranularity(stat, Date.now()))) {
+      // Of a try before this one, maybe in another way.
+      for (const part of parts) rmSync(`${order.to}${part}`, { force: true })
       let doneBytes = 0
-      for (const [i, part] of parts.entries())
-        if (before[i] !== null) copyFile(`${order.physical}${part}`, `${order.to}${part}`, (bytes) => onProgress((doneBytes += bytes), sizeBytes))
+      const onCopied = (bytes: number) => onProgress((doneBytes += bytes), sizeBytes)
+      for (const [i, part] of parts.entries()) {
+        const stat = before[i]
+        if (stat) await copyPart(`${order.physical}${part}`, `${order.to}${part}`, stat.size, onCopied)
+      }
       if (areSame(before, look(order, stater))) break
-      for (const part of parts) unlinkIfThere(`${order.to}${part}`)
     }
     const waitMs = waitsMs[attempt]
     if (waitMs === undefined) throw new ChangingError('it is written to again and again')
@@ -53,7 +54,7 @@ export async function captureByCopy(
   }
   if (namesSuperJournal(`${order.to}-journal`, stater)) throw new SeveralDatabasesError('its journal belongs to a transaction over several databases')
   // Without a journal the file is all there is.
-  if (before[1] !== null || before[2] !== null) recover(order.to)
+  if (before[1] !== null || before[2] !== null) recoverCopy(order.to)
   return stater.byPath(order.to, false).size
 }
 
@@ -75,22 +76,10 @@ function areSame(some: readonly (FileStat | null)[], others: readonly (FileStat 
   })
 }
 
-function copyFile(from: BytePath, to: string, onCopied: (bytes: number) => void): void {
+async function copyPart(from: BytePath, to: string, sizeBytes: number, onCopied: (bytes: number) => void): Promise<void> {
   const source = openSourceFile(from, false)
   try {
-    const copy = openSync(to, 'wx', 0o600)
-    try {
-      if (createFileCloner()?.(source, copy) === true) return
-      const piece = Buffer.allocUnsafeSlow(pieceBytes)
-      let position = 0
-      for (let got: number; (got = readSync(source, piece, 0, pieceBytes, position)) > 0; position += got) {
-        writeFully(copy, piece.subarray(0, got), position)
-        onCopied(got)
-      }
-      ftruncateSync(copy, position)
-    } finally {
-      closeSync(copy)
-    }
+    await copyDatabaseFile(source, to, sizeBytes, onCopied)
   } finally {
     closeSync(source)
   }
@@ -106,26 +95,5 @@ function namesSuperJournal(journal: string, stater: FileStater): boolean {
     return end.equals(superJournalMagic)
   } finally {
     closeSync(fd)
-  }
-}
-
-/** Brings what stands in the journals into the database, and leaves the database alone. */
-function recover(copy: string): void {
-  const db = new DatabaseSync(copy, { enableForeignKeyConstraints: false })
-  try {
-    db.exec('PRAGMA synchronous = OFF')
-    db.prepare('SELECT 1 FROM sqlite_schema').get()
-    db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-  } finally {
-    db.close()
-  }
-  for (const rest of ['-wal', '-shm', '-journal']) unlinkIfThere(`${copy}${rest}`)
-}
-
-function unlinkIfThere(path: string): void {
-  try {
-    unlinkSync(path)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
 }

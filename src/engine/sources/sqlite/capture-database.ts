@@ -32,7 +32,7 @@ export async function captureDatabase(order: CaptureOrder, onProgress: (doneByte
       const canRead = !header.wal || (isThere(`${order.physical}-wal`) && isThere(`${order.physical}-shm`))
       if (!order.frozen && canRead && !isBusy) {
         try {
-          return { how: 'online', sizeBytes: await captureOnline(order, { header, requireRoom, onProgress }) }
+          return { how: 'online', sizeBytes: await captureOnline(order, { requireRoom, onProgress }) }
         } catch (error) {
           // Somebody keeps it locked, or it has to be recovered first, which nobody but its application may do there.
           const trouble = sqliteTrouble(error)
