@@ -42,7 +42,8 @@ const unfit: Record<Source['type'], readonly (keyof SourceOptions)[]> = {
  */
 export function sourceOf(paths: readonly string[], options: SourceOptions, command: Command, preScan: boolean): unknown {
   const type = options.sourceType
-  if (!(type in unfit)) throw new BastionError('invalid_spec', `--source-type is filesystem, sqlite or vaultwarden, and not ${JSON.stringify(type)}`)
+  if (!Object.hasOwn(unfit, type))
+    throw new BastionError('invalid_spec', `--source-type is filesystem, sqlite or vaultwarden, and not ${JSON.stringify(type)}`)
   const given = unfit[type as Source['type']].find((name) => command.getOptionValueSource(name) === 'cli')
   if (given !== undefined) throw new BastionError('invalid_spec', `${flagOf(command, given)} does not go with --source-type ${type}`)
   const [path = '', ...others] = paths

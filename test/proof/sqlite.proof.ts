@@ -157,7 +157,8 @@ async function restoreProblems(artifact: string, into: string, source: string, c
   await bastion(['restore', artifact, '--to', into, '--only', '*-large.db'])
   const problems = ['a', 'p', 'z'].flatMap((name, i) => {
     const found = lookInto(path.join(into, source, `${name}-large.db`))
-    return [...found.problems, ...(found.rows < committed[i]! ? [`${name}: ${found.rows} of ${committed[i]} rows`] : [])]
+    const expected = committed[i]!
+    return [...found.problems, ...(found.rows < expected ? [`${name}: ${found.rows} of ${expected} rows`] : [])]
   })
   rmSync(into, { recursive: true })
   return problems

@@ -78,7 +78,7 @@ test.for(['online', 'copied'])('how far a large one is copied is told, %s', asyn
   const told: Progress[] = []
   await using restored = await backUpAndRestore(file, { source: sourceOf(file), onProgress: (progress) => told.push(progress) })
   expect(restored.run.outcome.source.sqlite).toMatchObject({ [`${how}_total`]: 1 })
-  const [first] = told.filter(({ stage }) => stage === 'capturing')
+  const first = told.find(({ stage }) => stage === 'capturing')
   expect(first!.done.bytes).toBeGreaterThan(0)
   expect(first!.total!.bytes).toBeGreaterThan(20_000_000)
 })

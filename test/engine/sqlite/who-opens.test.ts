@@ -33,7 +33,7 @@ test('the process that packs opens a database once, for its first bytes and befo
     const opens = calls.filter((call) => call.name !== 'execve' && pathsOf(call).includes(path.join(folder.path, name)))
     const byPacker = opens.filter(({ pid }) => pid !== reader.pid)
     expect(byPacker).toHaveLength(1)
-    const [first] = opens.filter(({ pid }) => pid === reader.pid)
+    const first = opens.find(({ pid }) => pid === reader.pid)
     expect(byPacker[0]!.endedAt).toBeLessThan(first!.startedAt)
   }
 })

@@ -98,7 +98,7 @@ async function copyInSteps(db: DatabaseSync, order: CaptureOrder, options: Onlin
 
 class RestartedError extends Error {}
 
-/** Pages that are left can only become more when SQLite begins anew because somebody wrote. */
+/** What is left becomes less with each step, but when SQLite has begun anew because somebody wrote, or waits for whoever does. */
 function stopAfterRestarts(
   max: number,
   tell: (progress: { totalPages: number; remainingPages: number }) => void,
@@ -106,7 +106,7 @@ function stopAfterRestarts(
   let least = Number.POSITIVE_INFINITY
   let restarts = 0
   return (progress) => {
-    if (progress.remainingPages > least && ++restarts > max) throw new RestartedError()
+    if (progress.remainingPages >= least && ++restarts > max) throw new RestartedError()
     least = progress.remainingPages
     tell(progress)
   }
