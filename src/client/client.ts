@@ -58,8 +58,9 @@ function pathOf(path: string, params: Record<string, unknown>): string {
 }
 
 function queryOf(query: Record<string, unknown>): string {
-  const given = Object.entries(query).filter(([, value]) => value !== undefined)
-  return given.length === 0 ? '' : `?${given.map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`).join('&')}`
+  const given = Object.entries(query).flatMap(([name, value]) => [value].flat().map((each) => ({ name, each })))
+  const named = given.filter(({ each }) => each !== undefined).map(({ name, each }) => `${name}=${encodeURIComponent(String(each))}`)
+  return named.length === 0 ? '' : `?${named.join('&')}`
 }
 
 async function failureOf(response: FetchedResponse): Promise<BastionError> {

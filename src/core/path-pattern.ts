@@ -14,6 +14,11 @@ export interface PathPattern {
   segments: (SegmentMatcher | typeof anyDepth)[]
 }
 
+/** The pattern that matches this absolute path, and what lies below it, and nothing else, whatever stands in its names. */
+export function patternOfPath(path: string): string {
+  return path.replace(/[\\*?[\]!]/g, '\\$&')
+}
+
 /**
  * @param list where the pattern stands, for the message
  * @throws BastionError invalid_spec

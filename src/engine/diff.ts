@@ -1,16 +1,23 @@
+import type { EntryChange } from '../core/entry-change.ts'
+import type { BytePath } from '../lib/byte-path.ts'
 import type { IndexedEntry } from './formats/entries-index-reader.ts'
 import type { Artifact } from './open-artifact.ts'
 
-export type EntryChange = 'content' | 'kind' | 'mode' | 'owner' | 'mtime' | 'target' | 'xattrs'
 export type Difference =
   | { kind: 'added'; entry: IndexedEntry }
   | { kind: 'removed'; entry: IndexedEntry }
   | { kind: 'changed'; before: IndexedEntry; entry: IndexedEntry; what: EntryChange[] }
 
+interface DiffOptions {
+  /** where it starts: at this path, or at the next one */
+  from?: BytePath
+  signal?: AbortSignal
+}
+
 /** What differs from one artifact to another, in path order: both indexes are read once, side by side. */
-export async function* diffArtifacts(before: Artifact, after: Artifact): AsyncGenerator<Difference> {
-  const old = entriesOf(before)
-  const now = entriesOf(after)
+export async function* diffArtifacts(before: Artifact, after: Artifact, options: DiffOptions = {}): AsyncGenerator<Difference> {
+  const old = entriesOf(before, options)
+  const now = entriesOf(after, options)
   let a = await old.next()
   let b = await now.next()
   while (a.done !== true || b.done !== true) {
@@ -29,9 +36,9 @@ export async function* diffArtifacts(before: Artifact, after: Artifact): AsyncGe
   }
 }
 
-async function* entriesOf(artifact: Artifact): AsyncGenerator<IndexedEntry> {
+async function* entriesOf(artifact: Artifact, options: DiffOptions): AsyncGenerator<IndexedEntry> {
   const index = await artifact.index()
-  for await (const entries of index.scan()) yield* entries
+  for await (const entries of index.scan(options)) yield* entries
 }
 
 function changesOf(a: IndexedEntry, b: IndexedEntry): EntryChange[] {

@@ -1,7 +1,11 @@
+import { compileEntrySearch } from '../core/entry-search.ts'
 import { BastionError } from '../core/errors.ts'
+import { diffArtifacts } from '../engine/diff.ts'
 import { plainEntry } from '../engine/formats/index-entry.ts'
+import { packSelection } from '../engine/pack-selection.ts'
 import { findFile, readEntry } from '../engine/read-entry.ts'
-import { fromPathText } from '../lib/byte-path.ts'
+import { selectEntries } from '../engine/selection.ts'
+import { type BytePath, fromPathText } from '../lib/byte-path.ts'
 import type { NodeReply } from '../protocol/node-replies.ts'
 import { entryCursor, readEntryCursor } from './entry-cursor.ts'
 import { openArtifactAt } from './open-artifact-at.ts'
@@ -36,4 +40,46 @@ export const entryRequests = {
     context.answer({ entry: plainEntry(entry) })
     await readEntry(opened.artifact, path, { signal: context.signal, take: (bytes) => context.write(bytes) })
   },
+
+  async 'entries.pack'(request, _means, context) {
+    await using opened = await openArtifactAt(request, context)
+    await packSelection(opened.artifact, {
+      selection: selectEntries(request.only),
+      onBegin: () => context.answer({}),
+      write: (bytes) => context.write(bytes),
+      signal: context.signal,
+    })
+  },
+
+  async 'entries.search'({ query, after, limit, ...place }, _means, context) {
+    const isWanted = compileEntrySearch(query)
+    await using opened = await openArtifactAt(place, context)
+    const index = await opened.artifact.index()
+    const entries: NodeReply<'entries.search'>['entries'] = []
+    for await (const frame of index.scan({ ...behind(after), signal: context.signal })) {
+      for (const entry of frame) {
+        if (!isWanted(entry.path, entry.kind === 'dir')) continue
+        if (entries.length === limit) return context.answer({ entries, next: entryCursor(entries.at(-1)!) })
+        entries.push(plainEntry(entry))
+      }
+    }
+    context.answer({ entries, next: null })
+  },
+
+  async 'entries.diff'({ before, after, limit, ...place }, _means, context) {
+    await using old = await openArtifactAt(before, context)
+    await using now = await openArtifactAt(place, context)
+    const changes: NodeReply<'entries.diff'>['changes'] = []
+    for await (const change of diffArtifacts(old.artifact, now.artifact, { ...behind(after), signal: context.signal })) {
+      if (changes.length === limit) return context.answer({ changes, next: entryCursor(changes.at(-1)!.entry) })
+      const entry = plainEntry(change.entry)
+      changes.push(change.kind === 'changed' ? { ...change, entry, before: plainEntry(change.before) } : { ...change, entry })
+    }
+    context.answer({ changes, next: null })
+  },
 } as const satisfies RequestWork
+
+/** Where a scan goes on that has ended at `after`. */
+function behind(after: string | undefined): { from?: BytePath } {
+  return after === undefined ? {} : { from: `${readEntryCursor(after).bytes}\0` }
+}

@@ -56,7 +56,7 @@ export function createNodeRequests(options: {
     await using running = startRequest(options.runnerCommand, { request, means: options.means() })
     one.process = running
     reply(await running.answer)
-    if (request.kind !== 'entries.download') return
+    if (!('stream_id' in request)) return
     // Whoever reads hears of what goes wrong now; the reply has been given.
     await options.streams.write(request.stream_id, running.body).catch(() => {})
   }
@@ -65,7 +65,7 @@ export function createNodeRequests(options: {
     one.canceled = true
     one.process?.cancel()
     // Perhaps nobody has come to read it, and nobody will.
-    if (one.request.kind === 'entries.download') options.streams.abort(one.request.stream_id, canceled())
+    if ('stream_id' in one.request) options.streams.abort(one.request.stream_id, canceled())
   }
 
   return {

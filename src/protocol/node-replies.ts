@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { entryChanges } from '../core/entry-change.ts'
 import { entrySchema, indexHeaderSchema } from '../core/entry.ts'
 import { jobIdSchema, runIdSchema } from '../core/ids.ts'
 import { restorePreviewSchema } from '../core/restore-preview.ts'
@@ -26,6 +27,12 @@ export type ListedFile = z.infer<typeof listedFileSchema>
 
 /** An entry of an artifact's index. `implicit`: a directory that is only known by what lies below it. */
 const listedEntrySchema = entrySchema.extend({ implicit: z.literal(true).optional() })
+
+const entryDifferenceSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('added'), entry: listedEntrySchema }),
+  z.object({ kind: z.literal('removed'), entry: listedEntrySchema }),
+  z.object({ kind: z.literal('changed'), before: listedEntrySchema, entry: listedEntrySchema, what: z.array(z.enum(entryChanges)) }),
+])
 
 const probedPlaceSchema = z.discriminatedUnion('read', [
   z.object({
@@ -120,6 +127,10 @@ export const nodeReplies = {
   'entries.list': z.object({ entries: z.array(listedEntrySchema), next }),
   /** answered when the content begins to flow: who reads it knows then what it is. What goes wrong later ends the stream */
   'entries.download': z.object({ entry: listedEntrySchema }),
+  /** answered as a download is: something of it was found */
+  'entries.pack': z.object({}),
+  'entries.search': z.object({ entries: z.array(listedEntrySchema), next }),
+  'entries.diff': z.object({ changes: z.array(entryDifferenceSchema), next }),
   /** one for each artifact that was named */
   'artifact.delete': z.object({ results: z.array(deletedArtifactSchema) }),
   'artifact.check': z.discriminatedUnion('status', [
@@ -132,8 +143,8 @@ export const nodeReplies = {
   /** one for each run that was named */
   'cleanup.run': z.object({ results: z.array(cleanedRunSchema) }),
   'lease.list': z.object({ leases: z.array(foundLeaseSchema) }),
-  /** `destination`: as it is named to people; a directory that is not named is made when the restore is */
-  'restore.plan': restorePreviewSchema.extend({ destination: z.string() }),
+  /** `destination`: as it is named to people; a directory that is not named is made when the restore is. `restore_roots`: where directories of the node must lie */
+  'restore.plan': restorePreviewSchema.extend({ destination: z.string(), restore_roots: z.array(z.string()) }),
   'scratch.reap': z.object({ removed: z.int().nonnegative() }),
   'lease.reap': z.object({
     reaped: z.array(

@@ -43,6 +43,25 @@ export const nodeRequestSchema = z.discriminatedUnion('kind', [
   }),
   /** the content goes through the byte stream `stream_id` */
   z.object({ kind: z.literal('entries.download'), ...openedArtifact, path: z.string(), path_b64: z.base64().optional(), stream_id: z.string() }),
+  /** some of it as a tar stream, through the byte stream `stream_id` */
+  z.object({ kind: z.literal('entries.pack'), ...openedArtifact, only: z.array(z.string()), stream_id: z.string() }),
+  /** entries that are searched for, in the order of the index */
+  z.object({
+    kind: z.literal('entries.search'),
+    ...openedArtifact,
+    /** as core/entry-search.ts has it */
+    query: z.string(),
+    after: z.string().optional(),
+    limit: z.int().min(1).max(1000),
+  }),
+  /** what differs from an earlier artifact of the same node, in the order of the index */
+  z.object({
+    kind: z.literal('entries.diff'),
+    ...openedArtifact,
+    before: z.object(openedArtifact),
+    after: z.string().optional(),
+    limit: z.int().min(1).max(1000),
+  }),
   /**
    * Removes artifacts of one target. Each only when its directory is provably ours: the target is the expected one, and a `run.json` there has these ids and this Hub's. What another
    * Hub has stored needs `force`. Any other directory is left as it is. One after the other or at once; each is answered for itself.

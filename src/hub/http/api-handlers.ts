@@ -2,6 +2,7 @@ import type { HttpServices } from './http-services.ts'
 import type { ApiHandlers } from './register-api.ts'
 import { authHandlers, setupHandlers } from './routes/account-handlers.ts'
 import { artifactHandlers } from './routes/artifact-handlers.ts'
+import { entryHandlers } from './routes/entry-handlers.ts'
 import { jobHandlers, scheduleHandlers } from './routes/job-handlers.ts'
 import { maintenanceHandlers } from './routes/maintenance-handlers.ts'
 import { nodeHandlers } from './routes/node-handlers.ts'
@@ -18,6 +19,7 @@ export function apiHandlers(services: HttpServices, setupToken: string | null): 
     auth: authHandlers(services),
     jobs: jobHandlers(services),
     runs: runHandlers(services),
+    entries: entryHandlers(services),
     artifacts: artifactHandlers(services),
     retention: retentionHandlers(services),
     operations: operationHandlers(services),

@@ -1,6 +1,7 @@
 import { authRoutes, setupRoutes } from './account-routes.ts'
 import { ageKeyRoutes } from './age-key-routes.ts'
 import { artifactRoutes } from './artifact-routes.ts'
+import { entryRoutes } from './entry-routes.ts'
 import { jobRoutes } from './job-routes.ts'
 import { maintenanceRoutes } from './maintenance-routes.ts'
 import { nodeRoutes } from './node-routes.ts'
@@ -20,6 +21,7 @@ export const api = {
   auth: authRoutes,
   jobs: jobRoutes,
   runs: runRoutes,
+  entries: entryRoutes,
   artifacts: artifactRoutes,
   retention: retentionRoutes,
   operations: operationRoutes,

@@ -128,8 +128,13 @@ test('every route answers as the document says that the Hub serves, from an empt
   expect(await client.maintenance.checkArtifact({ params: { ...params, run_id: id } })).toEqual({ found: 'ok', why: null, status: 'present' })
   await fails(client.maintenance.checkArtifact({ params: { id: 'nobody', run_id: id } }), 'artifact_not_found')
   expect(await client.maintenance.rebuildIndex({ body: { target } })).toMatchObject({ known: 1, missing: [], damaged: [], next: null })
+  expect((await client.entries.search({ params: { id }, query: { query: 'ADA' } })).items).toMatchObject([{ path: `${prefix}/to ada.txt` }])
+  expect((await client.entries.diff({ params: { id }, query: { before: id } })).items).toEqual([])
+  expect((await buffer(await client.entries.downloadSelection({ params: { id }, query: { only: '*.txt' } }))).toString('latin1')).toContain(
+    'dear Ada',
+  )
   const plan = await client.operations.planRestore({ params: { id }, body: { only: [source] } })
-  expect(plan).toMatchObject({ files: 1, fits: true, conflicts: { total: 0 } })
+  expect(plan).toMatchObject({ files: 1, fits: true, conflicts: { total: 0 }, restore_roots: [path.join(hub.folder, 'data', 'restore')] })
   const { operation_id: restore } = await client.operations.restore({ params: { id }, body: { only: [source] } })
   const { operation_id: verify } = await client.operations.verify({ params: { id }, body: { level: 'chain' } })
   const { operation_id: drill } = await client.operations.drill({ params: { id } })
@@ -247,7 +252,7 @@ test('every route answers as the document says that the Hub serves, from an empt
   const all = Object.values(document.paths).flatMap((operations) => Object.values(operations).map(({ operationId }) => operationId))
   expect([...checker.succeeded].toSorted()).toEqual(all.toSorted())
   expect(hub.errors).toEqual([])
-})
+}, 300_000)
 
 /** A job that keeps its last two artifacts, and finds less and less. */
 async function askRetention(client: Client, folder: string): Promise<void> {

@@ -2,12 +2,15 @@ import { BastionError } from '../../../core/errors.ts'
 import type { RunDetail } from '../../../core/run.ts'
 import type { runRoutes } from '../../../protocol/http/run-routes.ts'
 import { accessTo, artifactOf } from '../../operations/artifact-access.ts'
+import { nodeDownload } from '../node-download.ts'
 import type { Handlers } from '../handlers.ts'
 import type { HttpServices } from '../http-services.ts'
 
 type RunServices = Pick<HttpServices, 'store' | 'dispatch' | 'nodes' | 'streams' | 'vault' | 'newId'>
 
-export function runHandlers({ store, dispatch, nodes, streams, vault, newId }: RunServices): Handlers<typeof runRoutes> {
+export function runHandlers(services: RunServices): Handlers<typeof runRoutes> {
+  const { store, dispatch, nodes, vault } = services
+
   async function detail(id: string): Promise<RunDetail> {
     const run = await store.runs.detail(id)
     if (run === null) throw new BastionError('not_found', `there is no run ${id}`)
@@ -40,18 +43,11 @@ export function runHandlers({ store, dispatch, nodes, streams, vault, newId }: R
     },
     async download({ params: { id }, query: { path, path_b64 } }, { signal }) {
       const { nodeId, opened } = await openedArtifact(id)
-      const streamId = newId()
-      const body = streams.read(streamId)
-      // Whoever has gone may do so before the first byte is asked for; then nobody else tells the node.
-      signal.addEventListener('abort', () => streams.abort(streamId, new BastionError('canceled', 'nobody reads any more')), { once: true })
-      const named = { path, ...(path_b64 !== undefined && { path_b64 }), stream_id: streamId }
-      try {
-        const { entry } = await nodes.request<'entries.download'>(nodeId, { kind: 'entries.download', ...opened, ...named }, { signal })
-        return { fileName: lastName(entry.path), ...(entry.size !== undefined && { sizeBytes: entry.size }), body }
-      } catch (error) {
-        streams.abort(streamId, error instanceof Error ? error : new Error('no download', { cause: error }))
-        throw error
-      }
+      return nodeDownload(services, signal, async (stream_id) => {
+        const asked = { kind: 'entries.download', ...opened, path, ...(path_b64 !== undefined && { path_b64 }), stream_id } as const
+        const { entry } = await nodes.request<'entries.download'>(nodeId, asked, { signal })
+        return { fileName: lastName(entry.path), ...(entry.size !== undefined && { sizeBytes: entry.size }) }
+      })
     },
   }
 }

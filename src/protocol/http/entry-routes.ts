@@ -1,0 +1,43 @@
+import { z } from 'zod'
+import { runIdSchema } from '../../core/ids.ts'
+import { nodeReplies } from '../node-replies.ts'
+import { pageOf, pageQuery } from './page.ts'
+import { describeRoutes } from './route.ts'
+
+const params = z.object({ id: runIdSchema })
+const pattern = z.string().min(1).max(4096)
+
+/** Named again and again: `only=/srv/app&only=*.jpg`. */
+const selection = z.union([pattern.transform((one) => [one]), z.array(pattern).max(200)]).default([])
+
+/** What is asked of the entries of one artifact beyond a directory and a file, which are in run-routes.ts. */
+export const entryRoutes = describeRoutes({
+  search: {
+    method: 'GET',
+    path: '/runs/:id/entries/search',
+    summary: 'Entries of the artifact by a part of their name, or of their path where it has a slash, or by a glob',
+    access: 'viewer',
+    params,
+    query: z.object({ query: pattern, ...pageQuery }),
+    answer: { status: 200, json: pageOf(nodeReplies['entries.search'].shape.entries.element) },
+  },
+  downloadSelection: {
+    method: 'GET',
+    path: '/runs/:id/entries/archive',
+    summary:
+      'Some of the artifact as a tar file, by paths and globs as a restore takes them; everything when none is given. Each file is verified while it is sent',
+    access: 'operator',
+    params,
+    query: z.object({ only: selection }),
+    answer: { status: 200, bytes: true },
+  },
+  diff: {
+    method: 'GET',
+    path: '/runs/:id/diff',
+    summary: 'What differs in the artifact from the one of another run, which is taken for the earlier one',
+    access: 'viewer',
+    params,
+    query: z.object({ before: runIdSchema, ...pageQuery }),
+    answer: { status: 200, json: pageOf(nodeReplies['entries.diff'].shape.changes.element) },
+  },
+})
