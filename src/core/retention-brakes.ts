@@ -70,6 +70,13 @@ export function isClean(run: { isComplete: boolean; unreadable: number; holes: r
   return run.isComplete && run.unreadable === 0 && run.holes.every((hole) => acceptedHoles.includes(hole))
 }
 
+const dayMs = 24 * 60 * 60_000
+
+/** Runs that claim to be of a later time than this were made while the clock was wrong: until then they are not the last ones. Less than that is waited for. */
+export function latestBelieved(nowMs: number): number {
+  return nowMs + dayMs
+}
+
 /** What the Hub knows of its own clock. */
 export const clockWatchSchema = z.object({
   last_tick_at: timestampSchema,
@@ -77,8 +84,6 @@ export const clockWatchSchema = z.object({
   jump: z.object({ from: timestampSchema, to: timestampSchema }).nullable(),
 })
 export type ClockWatch = z.infer<typeof clockWatchSchema>
-
-const dayMs = 24 * 60 * 60_000
 
 /** Looks at the clock. A jump by more than a day, in either direction, is kept until the clock has gone steadily for a day. */
 export function watchClock(watch: ClockWatch | null, nowMs: number): ClockWatch {

@@ -30,6 +30,8 @@ export interface AcceptedRun extends SourceFacts {
 
 /** So many runs are a measure for the next one. */
 export const runsOfMedian = 5
+/** Fewer runs say little of what is normal: only what has lost more than nine tenths against them is suspicious, as of a disk that is not there. */
+const shareOfFewRuns = 1 / 10
 /** A person is asked about many vanished mounts as well as about all of them. */
 const mostMountsTold = 20
 
@@ -42,15 +44,14 @@ export function findSuspicions(run: SourceFacts, accepted: readonly AcceptedRun[
   const last = accepted.slice(0, runsOfMedian)
   const normal = last.findIndex(({ is_new_normal }) => is_new_normal)
   const measure = normal === -1 ? last : last.slice(0, normal + 1)
-  const suspicions: Suspicion[] = []
-  if (normal !== -1 || measure.length === runsOfMedian) {
-    const files = medianOf(measure.map((one) => one.files))
-    const bytes = medianOf(measure.map((one) => one.source_bytes))
-    if (run.files < files / 2) suspicions.push({ kind: 'files_fell', median: files, found: run.files })
-    if (run.source_bytes < bytes / 2) suspicions.push({ kind: 'bytes_fell', median: bytes, found: run.source_bytes })
-  }
   const [newest] = measure
-  if (newest === undefined) return suspicions
+  if (newest === undefined) return []
+  const suspicions: Suspicion[] = []
+  const share = normal !== -1 || measure.length === runsOfMedian ? 1 / 2 : shareOfFewRuns
+  const files = medianOf(measure.map((one) => one.files))
+  const bytes = medianOf(measure.map((one) => one.source_bytes))
+  if (run.files < files * share) suspicions.push({ kind: 'files_fell', median: files, found: run.files })
+  if (run.source_bytes < bytes * share) suspicions.push({ kind: 'bytes_fell', median: bytes, found: run.source_bytes })
   return [...suspicions, ...vanishedMounts(newest.coverage, run.coverage, sourcePaths).slice(0, mostMountsTold)]
 }
 

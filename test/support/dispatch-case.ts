@@ -17,6 +17,8 @@ import { temporaryFolder } from './temporary-folder.ts'
 
 /** Dispatch on a real store, with nodes that a test plays. */
 export interface DispatchCase extends AsyncDisposable {
+  /** the database */
+  readonly file: string
   readonly store: Store
   readonly live: LiveEvents
   readonly clock: FakeClock
@@ -42,10 +44,11 @@ interface CaseOptions {
 
 export async function openDispatchCase({ limit = 2, vault }: CaseOptions = {}): Promise<DispatchCase> {
   const folder = await temporaryFolder()
+  const file = path.join(folder.path, 'bastion.db')
   const clock = createFakeClock(someTime)
   const errors: unknown[] = []
   const open = async () => {
-    const store = await openStore({ file: path.join(folder.path, 'bastion.db'), clock })
+    const store = await openStore({ file, clock })
     const live = createLiveEvents()
     const log = { info() {}, warn() {}, error: (fields: Record<string, unknown>) => errors.push(fields['err']) }
     const newId = () => uuidv7(clock.now(), randomBytes(10))
@@ -68,6 +71,7 @@ export async function openDispatchCase({ limit = 2, vault }: CaseOptions = {}): 
   }
   let jobs = 0
   return {
+    file,
     get store() {
       return hub.store
     },

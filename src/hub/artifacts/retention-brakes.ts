@@ -1,4 +1,4 @@
-import { type BrakeCause, type BrakeKind, deletesCause, failingCause, nextBrake, runsOfFailing } from '../../core/retention-brakes.ts'
+import { type BrakeCause, type BrakeKind, deletesCause, failingCause, latestBelieved, nextBrake, runsOfFailing } from '../../core/retention-brakes.ts'
 import type { Announcements } from '../announced-changes.ts'
 import type { Repositories } from '../store/store.ts'
 
@@ -13,8 +13,9 @@ const mostCounted = 1000
 
 /** Puts on and takes off the brakes that a job's own runs and artifacts decide about. */
 export async function lookAtJobBrakes(work: BrakeWork, jobId: string): Promise<void> {
-  const { tx } = work
-  await setBrake(work, 'failing', jobId, failingCause(await tx.retention.lastEnded(jobId, runsOfFailing)), jobId)
+  const { tx, now } = work
+  const last = await tx.retention.lastEnded(jobId, { until: latestBelieved(now), limit: runsOfFailing })
+  await setBrake(work, 'failing', jobId, failingCause(last), jobId)
   const unjudged = await tx.retention.unjudged(jobId, mostCounted)
   const [newest] = unjudged
   const cause: BrakeCause | null =

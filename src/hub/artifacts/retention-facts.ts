@@ -1,6 +1,6 @@
 import type { CoverageItem } from '../../core/coverage.ts'
 import type { RunOutcome } from '../../core/run.ts'
-import { isClean } from '../../core/retention-brakes.ts'
+import { isClean, latestBelieved } from '../../core/retention-brakes.ts'
 import { artifactTime } from '../../core/retention-decision.ts'
 import { readingOf } from '../../core/source.ts'
 import { sourceReportOf } from '../../core/source-report.ts'
@@ -23,7 +23,7 @@ export async function noteRetentionFacts(
 ): Promise<{ is_clean: boolean }> {
   const { coverage, readErrors } = sourceReportOf(summary)
   // Its own artifact is kept already, and is no measure for itself.
-  const accepted = await tx.retention.acceptedBefore(run.id, run.job_id, runsOfMedian)
+  const accepted = await tx.retention.acceptedBefore(run.id, run.job_id, { until: latestBelieved(receivedAt), limit: runsOfMedian })
   const { files = 0, source_bytes = 0 } = artifact.totals
   await tx.retention.note(run.id, {
     made_at: artifactTime({ completed_at: artifact.completed_at, offered_at: run.offered_at, received_at: receivedAt }),

@@ -1,6 +1,7 @@
 import { policyInForce, type RetentionPolicy } from '../../core/retention.ts'
 import type { RetentionCalendar } from '../../core/retention-calendar.ts'
 import { decideRetention, deletesWithinLimits, type RetentionDecision } from '../../core/retention-decision.ts'
+import { latestBelieved } from '../../core/retention-brakes.ts'
 import type { KeptBrake } from '../store/brake-store.ts'
 import type { HeldArtifact, RetainedJob } from '../store/retention-store.ts'
 import type { Repositories } from '../store/store.ts'
@@ -40,7 +41,7 @@ export async function lookAtJob(
   const decisions = decideRetention(policy, artifacts, { calendar: calendarOf(job.schedule_timezone), nowMs: now })
   const deletes = decisions.flatMap(({ action, run_id }) => (action === 'delete' ? [run_id] : [])).toReversed()
   const held = new Set(artifacts.filter((artifact) => spared(artifact, brakes)).map(({ run_id }) => run_id))
-  const deletedInLastDay = deletes.length === 0 ? 0 : await retention.requestedSince(job.id, now - dayMs)
+  const deletedInLastDay = deletes.length === 0 ? 0 : await retention.requestedWithin(job.id, { since: now - dayMs, until: latestBelieved(now) })
   const allowed = deletesWithinLimits(
     decisions.filter(({ run_id }) => !held.has(run_id)),
     { policy, deletedInLastDay },

@@ -3,8 +3,9 @@ import { BastionError } from '../../core/errors.ts'
 import { type JobRetention, policyInForce, type RetentionPolicy } from '../../core/retention.ts'
 import { clockCause, clockWatchSchema, isOverdue, watchClock } from '../../core/retention-brakes.ts'
 import { deleteReasonText } from '../../core/retention-text.ts'
+import { failureOf } from '../../core/run.ts'
 import { createRetentionCalendar, type RetentionCalendar } from '../../core/retention-calendar.ts'
-import type { AppliedRetention, RetentionPreview, RetentionState, ShownBrake } from '../../protocol/http/retention-routes.ts'
+import type { AppliedRetention, LastLook, RetentionPreview, RetentionState, ShownBrake } from '../../protocol/http/retention-routes.ts'
 import type { AnnouncedChanges } from '../announced-changes.ts'
 import type { HubLog } from '../hub-log.ts'
 import type { KeptBrake } from '../store/brake-store.ts'
@@ -31,7 +32,18 @@ export interface Retention {
   giveUp(jobId: string, runId: string): Promise<void>
   /** All that are on, the oldest first. */
   brakes(): Promise<ShownBrake[]>
+  /** How it stands with all jobs, for whoever watches that something is deleted at all. */
+  standing(): RetentionStanding
   releaseClock(): Promise<void>
+}
+
+export interface RetentionStanding {
+  /** when it looked at all jobs the last time; null: not yet, since the Hub started */
+  lastPassAt: number | null
+  /** artifacts that no rule keeps and that nobody has been asked to delete yet, for a limit or a brake is in the way */
+  waiting: number
+  /** jobs that could not be looked at */
+  failing: number
 }
 
 export interface RetentionServices {
@@ -54,6 +66,8 @@ export function createRetention({ store, changes, deletion, hubPolicy, clock, lo
   /** brakes that the log has named as overdue */
   const told = new Set<string>()
   let lastPass: number | null = null
+  /** of each job that it takes care of, what came of the last look */
+  let looks: ReadonlyMap<string, LastLook> = new Map()
 
   function calendarOf(timeZone: string): RetentionCalendar {
     const known = calendars.get(timeZone) ?? createRetentionCalendar(timeZone)
@@ -125,33 +139,39 @@ export function createRetention({ store, changes, deletion, hubPolicy, clock, lo
   }
 
   async function pass(): Promise<void> {
+    const seen = new Map<string, LastLook>()
     for (let after = ''; ;) {
       const jobs = await store.retention.jobs(after, jobsAtATime)
       for (const job of jobs) {
         if (!isActive(job, policyInForce(job.retention, hubPolicy()))) continue
+        const at = clock.now()
         try {
-          await passJob(job)
+          seen.set(job.id, { at, waiting: await passJob(job), error: null })
         } catch (error) {
           // One job must not hold the others; it is looked at again with the next pass.
+          seen.set(job.id, { at, waiting: looks.get(job.id)?.waiting ?? 0, error: failureOf(error) })
           log.error({ job_id: job.id, err: error }, 'retention could not look at a job')
         }
       }
       const last = jobs.at(-1)
-      if (last === undefined) return
+      if (last === undefined) break
       after = last.id
     }
+    looks = seen
   }
 
-  async function passJob(job: RetainedJob): Promise<void> {
+  /** @returns how many artifacts should be deleted and must wait */
+  async function passJob(job: RetainedJob): Promise<number> {
     const { deletes, brakes } = await lookAtJob(store, job, lookOptions(clock.now()))
     for (const brake of brakes) tellOverdue(brake)
-    if (deletes.length === 0) return
+    if (deletes.length === 0) return 0
     const { run_ids, remaining } = await deleteNow(job.id, {
       spared: isOnBrakedTarget,
       // Looked at again: by now it may be archived, changed, or held by a brake.
       isAllowed: (look, current) => isActive(current, look.policy) && !look.brakes.some(({ cause }) => cause.kind !== 'deletes'),
     })
     if (run_ids.length > 0) log.info({ job_id: job.id, artifacts: run_ids.length, remaining }, 'retention deletes artifacts')
+    return remaining
   }
 
   function tellOverdue(brake: KeptBrake): void {
@@ -176,7 +196,13 @@ export function createRetention({ store, changes, deletion, hubPolicy, clock, lo
     async describe(jobId) {
       const job = await jobOf(store, jobId)
       const { policy, brakes } = await lookAtJob(store, job, lookOptions(clock.now()))
-      return { retention: job.retention, policy, active: isActive(job, policy), brakes: brakes.map((brake) => shownBrake(brake, clock.now())) }
+      return {
+        retention: job.retention,
+        policy,
+        active: isActive(job, policy),
+        brakes: brakes.map((brake) => shownBrake(brake, clock.now())),
+        last_look: looks.get(jobId) ?? null,
+      }
     },
     async preview(jobId, { retention, months }) {
       const job = await jobOf(store, jobId)
@@ -214,6 +240,14 @@ export function createRetention({ store, changes, deletion, hubPolicy, clock, lo
     async brakes() {
       const now = clock.now()
       return (await store.brakes.oldest(mostBrakesShown)).map((brake) => shownBrake(brake, now))
+    },
+    standing() {
+      const all = [...looks.values()]
+      return {
+        lastPassAt: lastPass,
+        waiting: all.reduce((sum, { waiting }) => sum + waiting, 0),
+        failing: all.filter(({ error }) => error !== null).length,
+      }
     },
     async releaseClock() {
       await changes.transaction(async (tx, announce) => {

@@ -12,7 +12,7 @@ const mostProvenJobs = 5000
 /** `/metrics` for Prometheus: whoever knows the token may read it, or without one a process of this machine. */
 export function registerMetrics(
   app: FastifyInstance,
-  { store, nodes, clock }: Pick<HttpServices, 'store' | 'nodes' | 'clock'>,
+  { store, nodes, retention, clock }: Pick<HttpServices, 'store' | 'nodes' | 'retention' | 'clock'>,
   token: string | null,
 ): void {
   const registry = new Registry()
@@ -48,6 +48,17 @@ export function registerMetrics(
     labelNames: ['kind'],
     ...shared,
   })
+  const retentionLook = new Gauge({
+    name: 'bastion_retention_last_look_timestamp_seconds',
+    help: 'When retention looked at all jobs the last time; 0: not yet',
+    ...shared,
+  })
+  const retentionWaiting = new Gauge({
+    name: 'bastion_retention_waiting_artifacts',
+    help: 'Artifacts that no rule keeps and that a limit or a brake holds',
+    ...shared,
+  })
+  const retentionFailing = new Gauge({ name: 'bastion_retention_failing_jobs', help: 'Jobs that retention could not look at', ...shared })
   const connected = new Gauge({ name: 'bastion_nodes_connected', help: 'Nodes that are connected', ...shared })
 
   const artifacts = new Gauge({ name: 'bastion_artifacts', help: 'Artifacts that may still be there', labelNames: ['status'], ...shared })
@@ -108,6 +119,10 @@ export function registerMetrics(
       brakes.set({ kind }, on?.total ?? 0)
       oldestBrake.set({ kind }, on === undefined ? 0 : Math.max(0, clock.now() - on.oldest) / 1000)
     }
+    const { lastPassAt, waiting, failing } = retention.standing()
+    retentionLook.set((lastPassAt ?? 0) / 1000)
+    retentionWaiting.set(waiting)
+    retentionFailing.set(failing)
     connected.set(nodes.connected().length)
     return reply.type(registry.contentType).send(await registry.metrics())
   })

@@ -39,20 +39,23 @@ export interface RetentionStore {
   jobs(afterId: string, limit: number): Promise<RetainedJob[]>
   /** Everything of a job that is there, damaged artifacts too. */
   artifacts(jobId: string): Promise<HeldArtifact[]>
-  /** How many deletes retention has asked for of a job since then. */
-  requestedSince(jobId: string, since: number): Promise<number>
+  /** How many deletes retention has asked for of a job within a time. */
+  requestedWithin(jobId: string, time: { since: number; until: number }): Promise<number>
   /** What is found of an artifact when its run ends. */
   note(runId: string, facts: { made_at: number; suspicions: Suspicion[] }): Promise<void>
-  /** The last runs that were not suspicious or that a person has accepted, but this one, the newest first; only the newest with its coverage. */
-  acceptedBefore(runId: string, jobId: string, limit: number): Promise<AcceptedRun[]>
+  /**
+   * The last runs that were not suspicious or that a person has accepted, but this one, the newest first; only the newest with its coverage. None that ended after
+   * `until`: a clock that was far ahead once must not make its runs the last ones for as long.
+   */
+  acceptedBefore(runId: string, jobId: string, options: { until: number; limit: number }): Promise<AcceptedRun[]>
   /** Suspicious artifacts that are there and wait for a person, the newest first. */
   unjudged(jobId: string, limit: number): Promise<SuspiciousArtifact[]>
   /** `null`: it is no suspicious artifact of this job, or it is not there any more. */
   suspicious(jobId: string, runId: string): Promise<SuspiciousArtifact | null>
   coverage(runId: string): Promise<CoverageItem[]>
   judge(runId: string, judged: Judgement, now: number): Promise<void>
-  /** The last runs that came to an end of their own, the newest first. */
-  lastEnded(jobId: string, limit: number): Promise<EndedRun[]>
+  /** The last runs that came to an end of their own, the newest first; none that was made after `until`. */
+  lastEnded(jobId: string, options: { until: number; limit: number }): Promise<EndedRun[]>
   /** Targets on which a delete has failed and is neither done nor ignored. */
   failingTargets(): Promise<TargetDeletes[]>
   lastSuccess(targetId: string): Promise<number | null>
@@ -110,13 +113,14 @@ export function createRetentionStore({ read, write }: Databases): RetentionStore
       const damaged = await of().where('status', '=', 'error').where('last_error_kind', '=', 'damaged').executeTakeFirstOrThrow()
       return [present, damaged].flatMap(({ rows }) => (JSON.parse(rows) as unknown[]).map(heldArtifact))
     },
-    async requestedSince(jobId, since) {
+    async requestedWithin(jobId, { since, until }) {
       const { total } = await read
         .selectFrom('artifact_delete_tasks')
         .select(({ fn }) => fn.countAll<number>().as('total'))
         .where('job_id', '=', jobId)
         .where('requested_by', '=', 'retention')
         .where('requested_at', '>', since)
+        .where('requested_at', '<=', until)
         .executeTakeFirstOrThrow()
       return total
     },
@@ -127,12 +131,13 @@ export function createRetentionStore({ read, write }: Databases): RetentionStore
         .where('run_id', '=', runId)
         .execute()
     },
-    async acceptedBefore(runId, jobId, limit) {
+    async acceptedBefore(runId, jobId, { until, limit }) {
       const rows = await read
         .selectFrom('run_artifacts')
         .select(['run_id', 'files', 'source_bytes', 'judged'])
         .where('job_id', '=', jobId)
         .where('run_id', '<>', runId)
+        .where('ended_at', '<=', until)
         .where(({ or, eb }) => or([eb('suspicious', 'is', null), eb('judged', '=', 'accepted' satisfies Judgement)]))
         .orderBy('ended_at', 'desc')
         .orderBy('run_id', 'desc')
@@ -158,12 +163,13 @@ export function createRetentionStore({ read, write }: Databases): RetentionStore
     async judge(runId, judged, now) {
       await write.updateTable('run_artifacts').set({ judged, judged_at: now }).where('run_id', '=', runId).execute()
     },
-    async lastEnded(jobId, limit) {
+    async lastEnded(jobId, { until, limit }) {
       const rows = await read
         .selectFrom('runs')
         .select(['id', 'is_clean'])
         .where('job_id', '=', jobId)
         .where('state', 'in', ['finished', 'failed'])
+        .where('created_at', '<=', until)
         .orderBy('id', 'desc')
         .limit(limit)
         .execute()

@@ -4,6 +4,7 @@ import { jobIdSchema, runIdSchema } from '../../core/ids.ts'
 import { jobRetentionSchema, retentionPolicySchema } from '../../core/retention.ts'
 import { brakeCauseSchema, brakeKinds } from '../../core/retention-brakes.ts'
 import { deleteReasonSchema, keepReasonSchema } from '../../core/retention-decision.ts'
+import { failureSchema } from '../../core/run.ts'
 import { timestampSchema } from '../../core/timestamp.ts'
 import { listOf } from './page.ts'
 import { describeRoutes } from './route.ts'
@@ -26,6 +27,15 @@ export const shownBrakeSchema = z.object({
 })
 export type ShownBrake = z.infer<typeof shownBrakeSchema>
 
+export const lastLookSchema = z.object({
+  at: timestampSchema,
+  /** what should be deleted and must wait, for a limit or a brake is in the way */
+  waiting: count,
+  /** why it could not be looked at */
+  error: failureSchema.nullable(),
+})
+export type LastLook = z.infer<typeof lastLookSchema>
+
 export const retentionStateSchema = z.object({
   /** as the job has it */
   retention: jobRetentionSchema,
@@ -34,6 +44,8 @@ export const retentionStateSchema = z.object({
   /** whether anything is deleted by itself: the policy is on, and the job is not archived. Brakes may stop it. */
   active: z.boolean(),
   brakes: z.array(shownBrakeSchema),
+  /** every quarter of an hour; null: not yet, since the Hub started */
+  last_look: lastLookSchema.nullable(),
 })
 export type RetentionState = z.infer<typeof retentionStateSchema>
 

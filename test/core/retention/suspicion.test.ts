@@ -22,8 +22,16 @@ describe('files and bytes', () => {
     expect(kinds(findSuspicions(run, five, []))).toEqual(expected)
   })
 
-  test('it takes five runs to be a measure', () => {
-    expect(findSuspicions(accepted(0), five.slice(0, 4), [])).toEqual([])
+  test('it takes five runs to be a measure; before that only what has lost more than nine tenths is suspicious', () => {
+    const four = five.slice(0, 4)
+    expect(findSuspicions(accepted(10), four, [])).toEqual([])
+    expect(findSuspicions(accepted(9), four, [])).toEqual([
+      { kind: 'files_fell', median: 100, found: 9 },
+      { kind: 'bytes_fell', median: 100_000, found: 9000 },
+    ])
+    expect(kinds(findSuspicions(accepted(0), [accepted(1)], []))).toEqual(['files_fell', 'bytes_fell'])
+    expect(findSuspicions(accepted(0), [accepted(0)], [])).toEqual([])
+    expect(findSuspicions(accepted(0), [], [])).toEqual([])
   })
 
   test('runs before the last five count no more', () => {

@@ -109,6 +109,17 @@ test('a mount that is not there any more is suspicious from the second run on', 
   ])
 })
 
+test('an empty run is suspicious from the second run on: a disk that is not there looks like an empty folder', async () => {
+  await using it = await openRetentionCase()
+  const job = await it.hub.addJob(keepLast(1))
+  const full = await it.backUp(job)
+  const runs = [await it.backUp(job, { files: 0 }), await it.backUp(job, { files: 0 })]
+  await it.look()
+  expect(await brakesOf(it, job.id)).toEqual(['suspicious'])
+  await it.retention.apply(job.id, { despite_brakes: true })
+  expect(await it.leaving([full, ...runs])).toEqual([])
+})
+
 test('a mount is missed whatever kind of source it was in', async () => {
   await using it = await openRetentionCase()
   const source = { type: 'vaultwarden', data_dir: '/srv/vaultwarden' } as const

@@ -1,3 +1,4 @@
+import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 import { day, hour, openRetentionCase } from '../../support/retention-case.ts'
 
@@ -145,6 +146,35 @@ test('a clock of a node that is wrong, or lies, moves no artifact past another',
   const { keep, delete: gone } = await it.retention.preview(job.id, { months: 0 })
   expect([keep, gone].map((list) => list.map(({ run_id }) => run_id))).toEqual([[second], [first]])
   expect(it.hub.clock.now() - keep[0]!.made_at).toBeLessThanOrEqual(hour)
+})
+
+test('what a look came to is told: what must wait, and why a job could not be looked at, which holds no other', async () => {
+  await using it = await openRetentionCase()
+  const off = { retention: { ...keepLast(1).retention, enabled: false } }
+  const [broken, job] = [await it.hub.addJob(off), await it.hub.addJob(off)]
+  const runs = [...(await it.nights(broken, 2)), ...(await it.nights(job, 4))]
+  expect((await it.retention.describe(job.id)).last_look).toBeNull()
+  const on = keepLast(1, { max_delete_per_tick: 1 }).retention as never
+  for (const { id, spec, ...rest } of [broken, job]) await it.hub.store.jobs.update(id, { ...rest, spec: { ...spec, retention: on } })
+  const zoneOfBroken = (zone: string) => {
+    const database = new DatabaseSync(it.hub.file)
+    database.prepare(`update jobs set spec = json_set(spec, '$.schedule_timezone', ?) where id = ?`).run(zone, broken.id)
+    database.close()
+  }
+  zoneOfBroken('Nowhere/Never')
+  await it.look()
+  expect(await it.leaving(runs)).toEqual([runs[2]])
+  const at = it.hub.clock.now()
+  expect((await it.retention.describe(job.id)).last_look).toEqual({ at, waiting: 2, error: null })
+  expect(it.retention.standing()).toEqual({ lastPassAt: at, waiting: 2, failing: 1 })
+  expect(it.hub.errors.splice(0)).toHaveLength(1)
+  zoneOfBroken('UTC')
+  await it.look()
+  expect((await it.retention.describe(broken.id)).last_look).toMatchObject({ waiting: 0, error: null })
+  expect(it.retention.standing()).toMatchObject({ waiting: 1, failing: 0 })
+  await it.hub.store.jobs.archive(job.id, { archived_at: at, next_run_at: null, updated_at: at })
+  await it.look()
+  expect(it.retention.standing()).toMatchObject({ waiting: 0, failing: 0 })
 })
 
 test('there must be such a job', async () => {

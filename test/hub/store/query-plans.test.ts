@@ -89,18 +89,18 @@ const retentionQuestions: Record<string, [ask: Parameters<typeof plansOf>[0], pl
     ],
   ],
   'what retention has asked for': [
-    ({ retention }) => retention.requestedSince('job', 0),
+    ({ retention }) => retention.requestedWithin('job', { since: 0, until: 1 }),
     ['SEARCH artifact_delete_tasks USING COVERING INDEX artifact_delete_tasks_asked (job_id=? AND requested_by=? AND requested_at>?)'],
   ],
   'what a run is compared with': [
-    ({ retention }) => retention.acceptedBefore(id, 'job', 5),
+    ({ retention }) => retention.acceptedBefore(id, 'job', { until: 1, limit: 5 }),
     ['SEARCH run_artifacts USING INDEX run_artifacts_job (job_id=?)'],
   ],
   'what waits for a judgement': [
     ({ retention }) => retention.unjudged('job', 10),
     ['SEARCH run_artifacts USING INDEX run_artifacts_suspicious (job_id=?)'],
   ],
-  'how the last runs ended': [({ retention }) => retention.lastEnded('job', 3), ['SEARCH runs USING INDEX runs_job (job_id=?)']],
+  'how the last runs ended': [({ retention }) => retention.lastEnded('job', { until: 1, limit: 3 }), ['SEARCH runs USING INDEX runs_job (job_id=?)']],
   'the last delete of a target': [
     ({ retention }) => retention.lastSuccess('target'),
     ['SEARCH artifact_delete_tasks USING COVERING INDEX artifact_delete_tasks_done (target_id=?)'],
