@@ -3,14 +3,14 @@ import { Blake3Hasher } from '@napi-rs/blake-hash'
 import type { ConsistencyFinding } from '../../core/consistency.ts'
 import { BastionError } from '../../core/errors.ts'
 import { type BytePath, fsPath } from '../../lib/byte-path.ts'
-import { FileStat, fileStatWords } from '../../lib/file-stat.ts'
+import type { FileStat } from '../../lib/file-stat.ts'
 import { encodeSparseMap, type TarMember, tarHeaderBound, tarPadding, writeTarHeader } from '../formats/archive-v1/tar-header.ts'
 import type { EntryFields } from '../formats/entry-line.ts'
 import { type FileFields, fileFields, findData, memberOf, metadataOf, readXattrs } from './entry-metadata.ts'
 import { isWithinGranularity } from './fingerprint.ts'
 import { createLineBuffer } from './line-buffer.ts'
-import { lookAtOther } from './look-at-other.ts'
 import { openSourceFile } from './open-source-file.ts'
+import { batchPacker, type EntryPacker } from './pack-batch.ts'
 import { createDataReader } from './read-data.ts'
 import type { InodeFacts, PackedItem, PackItem } from './pack-protocol.ts'
 import { gradeOf, mustNotSupersede, notStored, packedFile, replacedFinding } from './packed-item.ts'
@@ -158,7 +158,6 @@ export function createFrameBuilder(frameBytes: number, tools: SourceTools): Fram
     return packed
   }
 
-  /** Everything that has no content of its own. @param link where it points · `device` which one it is */
   function packOther(item: PackItem, facts: InodeFacts, link?: BytePath, device?: TarMember['device']): PackedItem {
     const start = end
     const { path } = item
@@ -194,39 +193,12 @@ export function createFrameBuilder(frameBytes: number, tools: SourceTools): Fram
     return packed
   }
 
-  /** A name of a file that was met under another name before. */
-  function packLink(item: PackItem, stat: FileStat, file: FileRef, failed: Map<BytePath, BytePath | null>): PackedItem {
-    // The name may have become another file since it was listed, and the member it would link to may not have been stored.
-    const primary = failed.has(item.primary!) ? failed.get(item.primary!)! : item.primary!
-    if (primary !== null && stat.fileId === item.linkId) return packOther(item, stat, primary)
-    const packed = packWatched({ ...item, kind: 'file', sizeBytes: 0 }, file)
-    if (primary !== null || !packed.holdsGroup) return packed
-    failed.set(item.primary!, item.path)
-    return packed
-  }
-
-  function packItem(item: PackItem, listed: FileStat | null, failed: Map<BytePath, BytePath | null>): PackedItem {
-    const physical = item.physical ?? `/${item.path}`
-    const file = { path: item.path, physical, followed: item.followed === true, frozen: item.frozen !== undefined }
-    if (item.kind === 'file') return packFile(item, file, listed)
-    if (item.inode !== undefined) return packOther(item, item.inode, item.primary)
-    const looked = lookAtOther(item, physical, stater)
-    if (!('stat' in looked)) return notStored(item, looked)
-    if (item.kind === 'hardlink') return packLink(item, looked.stat, file, failed)
-    return packOther(item, looked.stat, looked.link, looked.device)
-  }
-
+  const packer: EntryPacker<PackItem, PackedItem> = { stater, packFile, packOther, asFile: (item) => ({ ...item, kind: 'file', sizeBytes: 0 }) }
   return {
     build(items, stats) {
       end = 0
       lines.clear()
-      const failed = new Map<BytePath, BytePath | null>()
-      const packed = items.map((item, i) => {
-        const listed = new FileStat(stats, i * fileStatWords)
-        const done = packItem(item, listed.isFile ? listed : null, failed)
-        if (item.kind === 'file' && item.group !== undefined && done.holdsGroup !== true) failed.set(item.path, null)
-        return done
-      })
+      const packed = items.map(batchPacker(stats, packer))
       return { tar: tar.subarray(0, end), items: packed, lines: lines.all() }
     },
   }

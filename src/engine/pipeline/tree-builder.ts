@@ -2,16 +2,16 @@ import { closeSync } from 'node:fs'
 import { Blake3Hasher } from '@napi-rs/blake-hash'
 import { BastionError } from '../../core/errors.ts'
 import { type BytePath, fsPath } from '../../lib/byte-path.ts'
-import { FileStat, fileStatWords } from '../../lib/file-stat.ts'
+import type { FileStat } from '../../lib/file-stat.ts'
 import type { EntryFields } from '../formats/entry-line.ts'
 import { oddName } from '../formats/raw-tree-v1/object-name.ts'
 import { type FileFields, fileFields, metadataOf, readXattrs } from './entry-metadata.ts'
 import { isWithinGranularity } from './fingerprint.ts'
 import { hasHoles } from './has-holes.ts'
 import { createLineBuffer } from './line-buffer.ts'
-import { lookAtOther } from './look-at-other.ts'
 import { openSourceFile } from './open-source-file.ts'
 import type { InodeFacts } from './pack-protocol.ts'
+import { batchPacker, type EntryPacker } from './pack-batch.ts'
 import { gradeOf, mustNotSupersede, notStored, packedFile, replacedFinding } from './packed-item.ts'
 import { createRetryWaits } from './read-again.ts'
 import { type FileRef, openFile, readErrorOf, readFully } from './read-file.ts'
@@ -151,7 +151,6 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
     return packed
   }
 
-  /** Everything that has no content of its own. @param link where it points · `device` which one it is */
   function packOther(item: TreeItem, facts: InodeFacts, link?: BytePath, device?: EntryFields['device']): Stored {
     const { path, kind } = item
     const isThere = home === null || item.object === null || home.make(item, facts, link)
@@ -168,37 +167,19 @@ export function createTreeBuilder(options: { wholeBytes: number; home: TreeHome 
     return withProblem({ lineBytes, skip: -1, kind, contentBytes: 0, grade: null, ...(isThere ? {} : { object: null }) }, attributes)
   }
 
-  /** A name of a file that was met under another name before. */
-  function packLink(item: TreeItem, stat: FileStat, file: FileRef, failed: Map<BytePath, BytePath | null>): Stored {
-    // The name may have become another file since it was listed, and the one it would link to may not have been stored.
-    const primary = failed.has(item.primary!) ? failed.get(item.primary!)! : item.primary!
-    if (primary !== null && stat.fileId === item.linkId) return packOther(item, stat, primary)
-    const packed = packWatched({ ...item, kind: 'file', sizeBytes: 0, ...(item.object === null ? { object: oddName(item.path) } : {}) }, file)
-    if (primary !== null || !packed.holdsGroup) return packed
-    failed.set(item.primary!, item.path)
-    return packed
+  const packer: EntryPacker<TreeItem, Stored> = {
+    stater,
+    packFile,
+    packOther,
+    asFile: (item) => ({ ...item, kind: 'file', sizeBytes: 0, ...(item.object === null ? { object: oddName(item.path) } : {}) }),
   }
-
-  function packItem(item: TreeItem, listed: FileStat | null, failed: Map<BytePath, BytePath | null>): Stored {
-    const physical = item.physical ?? `/${item.path}`
-    const file = { path: item.path, physical, followed: item.followed === true, frozen: item.frozen !== undefined }
-    if (item.kind === 'file') return packFile(item, file, listed)
-    if (item.inode !== undefined) return packOther(item, item.inode, item.primary)
-    const looked = lookAtOther(item, physical, stater)
-    if (!('stat' in looked)) return notStored(item, looked)
-    if (item.kind === 'hardlink') return packLink(item, looked.stat, file, failed)
-    return packOther(item, looked.stat, looked.link, looked.device)
-  }
-
   return {
     build(items, stats) {
       end = 0
       lines.clear()
-      const failed = new Map<BytePath, BytePath | null>()
+      const pack = batchPacker(stats, packer)
       const packed = items.map((item, i): TreePacked => {
-        const listed = new FileStat(stats, i * fileStatWords)
-        const done = packItem(item, listed.isFile ? listed : null, failed)
-        if (item.kind === 'file' && item.group !== undefined && done.holdsGroup !== true) failed.set(item.path, null)
+        const done = pack(item, i)
         const contentAt = home === null && done.kind === 'file' && done.lineBytes > 0 ? end : -1
         if (contentAt >= 0) end += done.contentBytes
         return { ...done, contentAt }
