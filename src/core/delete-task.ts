@@ -9,8 +9,8 @@ export const deleteTaskStatuses = ['queued', 'running', 'retrying', 'blocked', '
 export const deleteTaskStatusSchema = z.enum(deleteTaskStatuses)
 export type DeleteTaskStatus = (typeof deleteTaskStatuses)[number]
 
-/** Who wants an artifact gone. `archive`: whoever put its job aside, or removes it. */
-export const deleteRequesterSchema = z.enum(['person', 'retention', 'archive'])
+/** Who wants it gone. `archive`: whoever put its job aside, or removes it. `cleanup`: it never became an artifact, a run has left it. */
+export const deleteRequesterSchema = z.enum(['person', 'retention', 'archive', 'cleanup'])
 export type DeleteRequester = z.infer<typeof deleteRequesterSchema>
 
 /** The delete of one artifact, patient until it is done. */
@@ -43,6 +43,34 @@ export const deleteTaskSchema = z.object({
   ended_at: timestampSchema.nullable(),
 })
 export type DeleteTask = z.infer<typeof deleteTaskSchema>
+
+/** As it is asked for. */
+export function newDeleteTask(
+  what: Pick<DeleteTask, 'run_id' | 'job_id' | 'node_id' | 'target_id'>,
+  { force, by, now }: { force: boolean; by: DeleteRequester; now: number },
+): DeleteTask {
+  const { run_id, job_id, node_id, target_id } = what
+  return {
+    run_id,
+    job_id,
+    node_id,
+    target_id,
+    status: 'queued',
+    force,
+    requested_by: by,
+    requested_at: now,
+    since: now,
+    attempts: 0,
+    touched: false,
+    missing_confirmed: false,
+    next_attempt_at: now,
+    last_attempt_at: null,
+    last_error_kind: null,
+    last_error: null,
+    lease_until: null,
+    ended_at: null,
+  }
+}
 
 /** What happens to a delete task. */
 export type DeleteTaskEvent =

@@ -7,7 +7,11 @@ import { createAnnouncedChanges } from './announced-changes.ts'
 import { createRetention, type Retention } from './artifacts/retention.ts'
 import { type ArtifactDeletion, createArtifactDeletion } from './artifacts/artifact-deletion.ts'
 import { type ArtifactPins, createArtifactPins } from './artifacts/artifact-pins.ts'
+import { cleanupRemoval } from './artifacts/cleanup-removal.ts'
 import { createDeleteQueue } from './artifacts/delete-queue.ts'
+import { createDeleteSteps, type DeleteSteps } from './artifacts/delete-steps.ts'
+import { createIncompleteCleanup } from './artifacts/incomplete-cleanup.ts'
+import { artifactRemoval } from './artifacts/removal-kind.ts'
 import { createRunPruning } from './artifacts/run-pruning.ts'
 import { createDispatch, type Dispatch } from './dispatch/dispatch.ts'
 import type { PlanSecrets } from './dispatch/dispatch-services.ts'
@@ -33,6 +37,8 @@ export interface Hub extends AsyncDisposable {
   readonly jobs: JobService
   readonly deletion: ArtifactDeletion
   readonly pins: ArtifactPins
+  /** what people do to the removal of what runs have left */
+  readonly cleanups: DeleteSteps
   readonly dispatch: Pick<Dispatch, 'request' | 'cancel'>
   readonly retention: Retention
   readonly operations: Pick<Operations, 'request' | 'cancel'>
@@ -57,10 +63,13 @@ export interface HubOptions {
   hubRetention?: () => RetentionPolicy
   /** how long runs are remembered whose artifact is gone, asked each time; 180 when absent */
   historyDays?: () => number
+  /** how long nothing has happened in what a run has left before it is removed, asked each time; 7 when absent */
+  incompleteAfterDays?: () => number
 }
 
 const longestTickMs = 30_000
 const pruneEveryMs = 60 * 60_000
+const dayMs = 24 * 60 * 60_000
 const nothingDeleted = retentionPolicySchema.parse({})
 
 /** Starts a Hub on its store: from here on schedules fire. */
@@ -74,6 +83,7 @@ export async function createHub({
   runsPerNode = () => 2,
   hubRetention = () => nothingDeleted,
   historyDays = () => 180,
+  incompleteAfterDays = () => 7,
 }: HubOptions): Promise<Hub> {
   const newId = () => uuidv7(clock.now(), random(10))
   const hubId = await store.settings.putIfAbsent('hub.id', z.string(), newId(), clock.now())
@@ -89,15 +99,17 @@ export async function createHub({
   // Closed in the opposite order: first no more ticks, then no more messages, then what is under way.
   opened.use(nodes)
   const chance = () => random(1)[0]! / 256
-  const deletes = opened.use(
-    createDeleteQueue({ hubId, store, changes, nodes, vault, clock, log, random: chance, workerId: newId(), onRoom: () => deleteLoop.wake() }),
-  )
+  const olderThanAt = () => clock.now() - incompleteAfterDays() * dayMs
+  const leftovers = cleanupRemoval({ hubId, olderThanAt })
+  const removal = { hubId, store, changes, nodes, vault, clock, log, random: chance, workerId: newId(), onRoom: () => deleteLoop.wake() }
+  const deletes = opened.use(createDeleteQueue(removal, artifactRemoval))
+  const cleanups = opened.use(createDeleteQueue(removal, leftovers))
   const pruning = createRunPruning({ store, changes, clock, historyDays })
   const deleteLoop = opened.use(
     startTickLoop({
       async tick() {
         await pruning.removeJobs()
-        return deletes.tick()
+        return earliest(await deletes.tick(), await cleanups.tick())
       },
       longestMs: longestTickMs,
       clock,
@@ -116,14 +128,24 @@ export async function createHub({
       log,
     }),
   )
-  const deletion = createArtifactDeletion({ changes, clock, random: chance, onTask: deleteLoop.wake })
-  opened.use(live.subscribe('nodes', (message) => void (message.type === 'node.changed' && message.connected && deleteLoop.wake())))
+  const people = { changes, clock, random: chance, onTask: deleteLoop.wake }
+  const deletion = createArtifactDeletion(people)
+  const cleanup = createIncompleteCleanup({ hubId, store, nodes, vault, clock, log, olderThanAt, onTask: deleteLoop.wake })
+  const cleanupLoop = opened.use(startTickLoop({ tick: cleanup.tick, longestMs: pruneEveryMs, clock, log }))
+  // Before its loop, which waits for the look that is under way.
+  opened.use(cleanup)
+  opened.use(
+    live.subscribe('nodes', (message) => {
+      if (message.type !== 'node.changed' || !message.connected) return
+      deleteLoop.wake()
+      cleanupLoop.wake()
+    }),
+  )
   if (link !== undefined) nodes.connect(localNodeId, link)
   const loop = opened.use(
     startTickLoop({
       async tick() {
-        const times = [await drills.tick(), await scheduler.tick(), await dispatch.tick()].filter((time) => time !== null)
-        return times.length === 0 ? null : Math.min(...times)
+        return earliest(await drills.tick(), await scheduler.tick(), await dispatch.tick())
       },
       longestMs: longestTickMs,
       clock,
@@ -142,6 +164,7 @@ export async function createHub({
     jobs,
     deletion,
     pins: createArtifactPins({ changes, clock }),
+    cleanups: createDeleteSteps(people, leftovers),
     dispatch,
     retention,
     operations,
@@ -149,4 +172,9 @@ export async function createHub({
     connect: nodes.connect,
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   }
+}
+
+function earliest(...times: (number | null)[]): number | null {
+  const known = times.filter((time) => time !== null)
+  return known.length === 0 ? null : Math.min(...known)
 }

@@ -66,6 +66,7 @@ export async function startHub(options: StartHubOptions): Promise<StartedHub> {
       runsPerNode: () => settings.current.runs_per_node,
       hubRetention: () => settings.current.default_retention,
       historyDays: () => settings.current.run_history_days,
+      incompleteAfterDays: () => settings.current.incomplete_after_days,
     }),
   )
   const isSetUp = await accounts.isSetUp()

@@ -5,6 +5,7 @@ import { uuidv7 } from '../../src/core/ids.ts'
 import { createAnnouncedChanges } from '../../src/hub/announced-changes.ts'
 import { type ArtifactDeletion, createArtifactDeletion } from '../../src/hub/artifacts/artifact-deletion.ts'
 import { createDeleteQueue, type DeleteQueue } from '../../src/hub/artifacts/delete-queue.ts'
+import { artifactRemoval } from '../../src/hub/artifacts/removal-kind.ts'
 import type { PlanSecrets } from '../../src/hub/dispatch/dispatch-services.ts'
 import { createLiveEvents } from '../../src/hub/live-events.ts'
 import { createNodeSessions } from '../../src/hub/nodes/node-sessions.ts'
@@ -59,18 +60,21 @@ export async function openDeleteCase({ vault }: { vault?: Partial<PlanSecrets> }
   const sessions = opened.use(createNodeSessions({ live, log, newId }))
   const secrets: PlanSecrets = { credentialsFor: async () => ({}), recipientFor: async () => '', identitiesFor: async () => [], ...vault }
   const openQueue = () =>
-    createDeleteQueue({
-      hubId: 'hub-1',
-      store,
-      changes,
-      nodes: sessions,
-      vault: secrets,
-      clock,
-      log,
-      random: () => 0.5,
-      workerId: newId(),
-      onRoom() {},
-    })
+    createDeleteQueue(
+      {
+        hubId: 'hub-1',
+        store,
+        changes,
+        nodes: sessions,
+        vault: secrets,
+        clock,
+        log,
+        random: () => 0.5,
+        workerId: newId(),
+        onRoom() {},
+      },
+      artifactRemoval,
+    )
   const queues = opened.use(new AsyncDisposableStack())
   let queue = queues.use(openQueue())
   const deletion = createArtifactDeletion({ changes, clock, random: () => 0.5, onTask() {} })

@@ -8,6 +8,7 @@ import { codedFailure } from '../../src/core/work-state.ts'
 import type { RunOutcome } from '../../src/core/run.ts'
 import { type ArtifactDeletion, createArtifactDeletion } from '../../src/hub/artifacts/artifact-deletion.ts'
 import { createDeleteQueue, type DeleteQueue } from '../../src/hub/artifacts/delete-queue.ts'
+import { artifactRemoval } from '../../src/hub/artifacts/removal-kind.ts'
 import { createRetention, type Retention } from '../../src/hub/artifacts/retention.ts'
 import type { JobRecord } from '../../src/hub/store/job-store.ts'
 import { type DispatchCase, openDispatchCase } from './dispatch-case.ts'
@@ -68,7 +69,10 @@ export async function openRetentionCase(): Promise<RetentionCase> {
   const newId = () => uuidv7(clock.now(), randomBytes(10))
   const vault = { credentialsFor: async () => ({}) }
   const queue = opened.use(
-    createDeleteQueue({ hubId: 'hub-1', store, changes, nodes: sessions, vault, clock, log, random, workerId: newId(), onRoom() {} }),
+    createDeleteQueue(
+      { hubId: 'hub-1', store, changes, nodes: sessions, vault, clock, log, random, workerId: newId(), onRoom() {} },
+      artifactRemoval,
+    ),
   )
   const node = hub.connect()
   node.hello()

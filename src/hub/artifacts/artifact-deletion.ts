@@ -1,15 +1,13 @@
-import type { Clock } from '../../core/clock.ts'
-import type { DeleteRequester, DeleteTask, DeleteTaskEvent } from '../../core/delete-task.ts'
-import { BastionError } from '../../core/errors.ts'
-import type { AnnouncedChanges } from '../announced-changes.ts'
-import type { ArtifactRecord } from '../store/artifact-store.ts'
+import { type DeleteRequester, newDeleteTask } from '../../core/delete-task.ts'
+import { createDeleteSteps, type DeleteSteps, type DeleteStepServices } from './delete-steps.ts'
 import { type DeleteWork, moveDeleteTask } from './move-delete-task.ts'
+import { artifactRemoval } from './removal-kind.ts'
 
 export interface DeleteRequest {
   runIds: readonly string[]
   /** a person's: what is pinned goes too, the newest good one, and what another Hub has stored */
   force: boolean
-  by: DeleteRequester
+  by: Exclude<DeleteRequester, 'cleanup'>
   /** what stands in the log of the delete, such as who asked or why */
   fieldsOf?: (runId: string) => Record<string, unknown>
 }
@@ -21,42 +19,21 @@ export interface DeleteRequest {
 export type RequestedDelete = { run_id: string; result: 'queued' | 'already' | 'pinned' | 'newest_good' | 'unwanted' | 'not_found' }
 
 /** Who wants artifacts gone says so here; the queue does it. Everything is kept before it is told. */
-export interface ArtifactDeletion {
+export interface ArtifactDeletion extends DeleteSteps {
   /** One answer for each run, in their order. What is asked for twice happens once. */
   requestDelete(request: DeleteRequest): Promise<RequestedDelete[]>
   /** The same within a transaction of the caller, who calls {@link wake} when it is committed. */
   requestWithin(work: Omit<DeleteWork, 'random'>, request: DeleteRequest): Promise<RequestedDelete[]>
   /** There may be something to delete. */
   wake(): void
-  /** @throws BastionError not_found · conflict where it does not happen */
-  retryNow(runId: string, fields: Record<string, unknown>): Promise<void>
-  ignore(runId: string, fields: Record<string, unknown>): Promise<void>
-  unignore(runId: string, fields: Record<string, unknown>): Promise<void>
   /** Those of a target that are held because too many were not there at once: they may be gone indeed. @returns how many */
   believeMissing(targetId: string, fields: Record<string, unknown>): Promise<number>
 }
 
-export interface DeletionServices {
-  changes: AnnouncedChanges
-  clock: Clock
-  /** 0 … 1 */
-  random(): number
-  /** there may be something to delete now */
-  onTask(): void
-}
-
 const atOnce = 100
 
-export function createArtifactDeletion({ changes, clock, random, onTask }: DeletionServices): ArtifactDeletion {
-  async function step(runId: string, event: DeleteTaskEvent, fields: Record<string, unknown>): Promise<void> {
-    await changes.transaction(async (tx, announce) => {
-      const task = await tx.deleteTasks.get(runId)
-      if (task === null) throw new BastionError('not_found', `nobody has asked for the artifact of ${runId} to be deleted`)
-      const move = await moveDeleteTask({ tx, announce, now: clock.now(), random: random() }, task, event, { fields })
-      if ('refused' in move) throw new BastionError('conflict', move.refused)
-    })
-    onTask()
-  }
+export function createArtifactDeletion(services: DeleteStepServices): ArtifactDeletion {
+  const { changes, clock, random, onTask } = services
 
   async function requestWithin(work: Omit<DeleteWork, 'random'>, { runIds, force, by, fieldsOf }: DeleteRequest): Promise<RequestedDelete[]> {
     const results: RequestedDelete[] = []
@@ -81,9 +58,7 @@ export function createArtifactDeletion({ changes, clock, random, onTask }: Delet
       onTask()
       return results
     },
-    retryNow: (runId, fields) => step(runId, { type: 'retry_now' }, fields),
-    ignore: (runId, fields) => step(runId, { type: 'ignore' }, fields),
-    unignore: (runId, fields) => step(runId, { type: 'unignore' }, fields),
+    ...createDeleteSteps(services, artifactRemoval),
     async believeMissing(targetId, fields) {
       let believed = 0
       for (let more = true; more;) {
@@ -106,7 +81,7 @@ export function createArtifactDeletion({ changes, clock, random, onTask }: Delet
 
 interface OneRequest {
   force: boolean
-  by: DeleteRequester
+  by: DeleteRequest['by']
   fields: Record<string, unknown>
 }
 
@@ -127,7 +102,7 @@ async function requestOne(work: DeleteWork, runId: string, { force, by, fields }
     const move = await moveDeleteTask(work, task, { type: 'request', force: overrides }, { fields })
     return 'moves' in move ? 'queued' : 'already'
   }
-  await tx.deleteTasks.insert(newTask(artifact, { force: overrides, by, now }))
+  await tx.deleteTasks.insert(newDeleteTask(artifact, { force: overrides, by, now }))
   if (!(await tx.artifacts.change(runId, status, { status: 'deleting', last_error_kind: null, last_error: null }))) {
     throw new Error(`the artifact ${runId} is no longer ${status}`)
   }
@@ -140,28 +115,4 @@ async function requestOne(work: DeleteWork, runId: string, { force, by, fields }
   })
   announce.artifact(runId)
   return 'queued'
-}
-
-function newTask({ run_id, job_id, node_id, target_id }: ArtifactRecord, asked: { force: boolean; by: DeleteRequester; now: number }): DeleteTask {
-  const { force, by, now } = asked
-  return {
-    run_id,
-    job_id,
-    node_id,
-    target_id,
-    status: 'queued',
-    force,
-    requested_by: by,
-    requested_at: now,
-    since: now,
-    attempts: 0,
-    touched: false,
-    missing_confirmed: false,
-    next_attempt_at: now,
-    last_attempt_at: null,
-    last_error_kind: null,
-    last_error: null,
-    lease_until: null,
-    ended_at: null,
-  }
 }

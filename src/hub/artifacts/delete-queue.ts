@@ -3,21 +3,19 @@ import { mostPatienceMs } from '../../core/delete-task.ts'
 import { BastionError, type ErrorCode, hasCode } from '../../core/errors.ts'
 import { type Failure, failureOf } from '../../core/run.ts'
 import { codedFailure } from '../../core/work-state.ts'
-import type { JobTarget } from '../../protocol/job-spec.ts'
 import { mostDeletesAtOnce } from '../../protocol/node-requests.ts'
-import type { NodeReply } from '../../protocol/node-replies.ts'
 import type { AnnouncedChanges } from '../announced-changes.ts'
 import type { PlanSecrets } from '../dispatch/dispatch-services.ts'
 import type { HubLog } from '../hub-log.ts'
+import { nodeForTarget } from '../nodes/node-for-target.ts'
 import type { NodeSessions } from '../nodes/node-sessions.ts'
-import type { ArtifactRecord } from '../store/artifact-store.ts'
 import type { DuePlace } from '../store/delete-task-store.ts'
 import type { Store } from '../store/store.ts'
 import { chooseBatch, type DeleteCandidate } from './delete-batch.ts'
-import { moveDeleteTask } from './move-delete-task.ts'
-import { settleDeletes } from './settle-deletes.ts'
+import type { DeleteWork } from './move-delete-task.ts'
+import type { FailedRemoval, RemovalKind } from './removal-kind.ts'
 
-/** Works off the deletes: asks the node that can reach a target, many at a time, one batch a target. Disposed: what is under way is given back. */
+/** Works off what is to be removed: asks the node that can reach a target, many at a time, one batch a target. Disposed: what is under way is given back. */
 export interface DeleteQueue extends AsyncDisposable {
   /** Starts what is due and can be done. @returns when something else will be due */
   tick(): Promise<number | null>
@@ -46,101 +44,88 @@ const batchesPerNode = 2
 /** When one of these ends a whole request, the node may have begun. Others are said before anything is touched. */
 const codesInTheMiddle: readonly ErrorCode[] = ['interrupted', 'node_offline', 'internal', 'protocol', 'canceled']
 
-type DeleteResults = NodeReply<'artifact.delete'>['results']
-
-export function createDeleteQueue(services: DeleteQueueServices): DeleteQueue {
+/** @param kind what it removes: a queue for each */
+export function createDeleteQueue<Result extends { run_id: string }>(services: DeleteQueueServices, kind: RemovalKind<Result>): DeleteQueue {
   const { hubId, store, changes, nodes, vault, clock, log, random, workerId, onRoom } = services
+  const { move } = kind
+  const tasks = kind.tasksIn(store)
   const closing = new AbortController()
   /** by target */
   const working = new Map<string, { nodeId: string; done: Promise<void> }>()
   const inHand = new Set<string>()
 
-  const within = <T>(work: (given: Parameters<typeof moveDeleteTask>[0]) => Promise<T>): Promise<T> =>
+  const within = <T>(work: (given: DeleteWork) => Promise<T>): Promise<T> =>
     changes.transaction((tx, announce) => work({ tx, announce, now: clock.now(), random: random() }))
 
   /** What a worker has left behind that is gone. */
   async function takeBack(now: number): Promise<void> {
     for (;;) {
-      const lost = (await store.deleteTasks.lost(workerId, now, mostDeletesAtOnce)).filter((runId) => !inHand.has(runId))
+      const lost = (await tasks.lost(workerId, now, mostDeletesAtOnce)).filter((runId) => !inHand.has(runId))
       if (lost.length === 0) return
       await within(async (work) => {
         for (const runId of lost) {
-          const task = await work.tx.deleteTasks.get(runId)
-          if (task?.status === 'running') await moveDeleteTask(work, task, { type: 'lose' })
+          const task = await kind.tasksIn(work.tx).get(runId)
+          if (task?.status === 'running') await move(work, task, { type: 'lose' })
         }
       })
     }
-  }
-
-  /** The node that deletes it: what is in a folder only its own one can reach, anything else whoever has the credentials. */
-  async function nodeFor({ node_id, target_snapshot }: ArtifactRecord): Promise<string | null> {
-    if (nodes.isConnected(node_id)) return node_id
-    const { type, secret_name } = target_snapshot as JobTarget
-    if (type === 'local_dir' || secret_name === undefined) return null
-    for (const nodeId of nodes.connected()) if ((await store.secrets.get(nodeId, secret_name))?.kind === type) return nodeId
-    return null
   }
 
   async function tellWaiting(place: DuePlace): Promise<void> {
     const error = codedFailure('node_offline', `it waits for the node ${place.node_id}, which is not connected`)
     for (;;) {
       const now = clock.now()
-      const untold = await store.deleteTasks.untold(place, now, now - mostPatienceMs, mostDeletesAtOnce)
+      const untold = await tasks.untold(place, now, now - mostPatienceMs, mostDeletesAtOnce)
       if (untold.length === 0) return
       await within(async (work) => {
         for (const runId of untold) {
-          const task = await work.tx.deleteTasks.get(runId)
-          if (task !== null) await moveDeleteTask(work, task, { type: 'wait', error })
+          const task = await kind.tasksIn(work.tx).get(runId)
+          if (task !== null) await move(work, task, { type: 'wait', error })
         }
       })
     }
   }
 
   async function candidatesAt(place: DuePlace): Promise<DeleteCandidate[]> {
-    const tasks = await store.deleteTasks.due(place, clock.now(), mostDeletesAtOnce)
-    const candidates = await Promise.all(tasks.map(async (task) => ({ task, artifact: await store.artifacts.get(task.run_id) })))
-    return candidates.flatMap(({ task, artifact }) => (artifact === null ? [] : [{ task, artifact }]))
+    const due = await tasks.due(place, clock.now(), mostDeletesAtOnce)
+    return (await Promise.all(due.map((task) => kind.candidateOf(store, task)))).filter((candidate) => candidate !== null)
   }
 
   /** Those that are still there to be claimed. */
   function claim(batch: readonly DeleteCandidate[]): Promise<DeleteCandidate[]> {
     return within(async (work) => {
       const claimed: DeleteCandidate[] = []
-      for (const { artifact } of batch) {
-        const task = await work.tx.deleteTasks.get(artifact.run_id)
+      for (const candidate of batch) {
+        const task = await kind.tasksIn(work.tx).get(candidate.task.run_id)
         if (task === null) continue
-        const move = await moveDeleteTask(work, task, { type: 'claim', leaseUntil: work.now + leaseMs }, { claimedBy: workerId })
-        if ('moves' in move) claimed.push({ task, artifact })
+        const moved = await move(work, task, { type: 'claim', leaseUntil: work.now + leaseMs }, { claimedBy: workerId })
+        if ('moves' in moved) claimed.push({ ...candidate, task })
       }
       return claimed
     })
   }
 
-  async function ask(nodeId: string, batch: readonly DeleteCandidate[]): Promise<DeleteResults> {
-    const [{ artifact }] = batch as [DeleteCandidate]
-    const { secret_name: _, ...target } = artifact.target_snapshot as JobTarget
-    const failed = (runIds: readonly string[], error: Failure, touched: boolean): DeleteResults =>
+  async function ask(nodeId: string, batch: readonly DeleteCandidate[]): Promise<(Result | FailedRemoval)[]> {
+    const [first] = batch as [DeleteCandidate]
+    const { secret_name: _, ...target } = first.target
+    const failed = (runIds: readonly string[], error: Failure, touched: boolean): FailedRemoval[] =>
       runIds.map((run_id) => ({ run_id, result: 'failed', error, touched }))
     const all = batch.map(({ task }) => task.run_id)
     let credentials: Record<string, string>
     try {
-      credentials = await vault.credentialsFor(nodeId, artifact.target_snapshot)
+      credentials = await vault.credentialsFor(nodeId, first.target)
     } catch (error) {
       if (!(error instanceof BastionError)) log.error({ err: error }, 'credentials for a delete could not be read')
       return failed(all, failureOf(error), false)
     }
     try {
-      const { results } = await nodes.request<'artifact.delete'>(
+      const place = { target, credentials, expected_target_id: first.task.target_id, hub_id: hubId }
+      const results = await kind.ask(
+        nodes,
         nodeId,
-        {
-          kind: 'artifact.delete',
-          target,
-          credentials,
-          expected_target_id: artifact.target_id,
-          hub_id: hubId,
-          artifacts: batch.map(({ task: { run_id, job_id, force } }) => ({ run_id, job_id, force })),
-        },
-        { signal: closing.signal },
+        place,
+        batch.map(({ task }) => task),
+        closing.signal,
       )
       const told = new Set(results.map(({ run_id }) => run_id))
       const untold = all.filter((runId) => !told.has(runId))
@@ -157,7 +142,7 @@ export function createDeleteQueue(services: DeleteQueueServices): DeleteQueue {
     const candidates = await candidatesAt(place)
     const [first] = candidates
     if (first === undefined) return false
-    const nodeId = await nodeFor(first.artifact)
+    const nodeId = await nodeForTarget({ nodes, secrets: store.secrets }, { storedBy: place.node_id, target: first.target })
     if (nodeId === null) {
       await tellWaiting(place)
       return false
@@ -166,11 +151,11 @@ export function createDeleteQueue(services: DeleteQueueServices): DeleteQueue {
     if (batch.length === 0) return false
     const runIds = batch.map(({ task }) => task.run_id)
     for (const runId of runIds) inHand.add(runId)
-    const beat = () => store.deleteTasks.extendLeases(workerId, runIds, clock.now() + leaseMs)
+    const beat = () => tasks.extendLeases(workerId, runIds, clock.now() + leaseMs)
     const beating = setInterval(() => void beat().catch((error: unknown) => log.error({ err: error }, 'a lease could not be extended')), beatEveryMs)
     try {
       const results = await ask(nodeId, batch)
-      await within((work) => settleDeletes(work, { claimedBy: workerId, targetId: place.target_id, results }))
+      await within((work) => kind.settle(work, { claimedBy: workerId, targetId: place.target_id, results }))
       return true
     } finally {
       clearInterval(beating)
@@ -183,8 +168,8 @@ export function createDeleteQueue(services: DeleteQueueServices): DeleteQueue {
   async function giveBack(runIds: readonly string[]): Promise<void> {
     await within(async (work) => {
       for (const runId of runIds) {
-        const task = await work.tx.deleteTasks.get(runId)
-        if (task?.status === 'running' && task.claimed_by === workerId) await moveDeleteTask(work, task, { type: 'lose' })
+        const task = await kind.tasksIn(work.tx).get(runId)
+        if (task?.status === 'running' && task.claimed_by === workerId) await move(work, task, { type: 'lose' })
       }
     })
   }
@@ -192,7 +177,7 @@ export function createDeleteQueue(services: DeleteQueueServices): DeleteQueue {
   function start(place: DuePlace): void {
     const done = workAt(place)
       .catch((error: unknown) => {
-        if (!closing.signal.aborted) log.error({ err: error, target_id: place.target_id }, 'deletes could not be worked on')
+        if (!closing.signal.aborted) log.error({ err: error, target_id: place.target_id }, `${kind.what} could not be worked on`)
         return false
       })
       .then((isWorked) => {
@@ -207,7 +192,7 @@ export function createDeleteQueue(services: DeleteQueueServices): DeleteQueue {
       const now = clock.now()
       await takeBack(now)
       let next: number | null = null
-      for (const place of await store.deleteTasks.places()) {
+      for (const place of await tasks.places()) {
         if (place.next_attempt_at > now) next = next === null ? place.next_attempt_at : Math.min(next, place.next_attempt_at)
         else if (!working.has(place.target_id) && [...working.values()].filter(({ nodeId }) => nodeId === place.node_id).length < batchesPerNode)
           start(place)

@@ -1,7 +1,7 @@
 import type { DeleteEvent } from '../../core/delete-event.ts'
 import { artifactOf, type DeleteTaskChange, type DeleteTaskEvent, type DeleteTaskMove, nextDeleteTask } from '../../core/delete-task.ts'
 import type { Announcements } from '../announced-changes.ts'
-import type { DeleteTaskRecord } from '../store/delete-task-store.ts'
+import type { DeleteTaskRecord, DeleteTaskStore } from '../store/delete-task-store.ts'
 import type { Repositories } from '../store/store.ts'
 
 /** Under way in one transaction. */
@@ -13,38 +13,56 @@ export interface DeleteWork {
   random: number
 }
 
-/**
- * Takes a delete one step further, as core/delete-task.ts says: the task, its artifact and a line of its log, together.
- * @param also who holds it from now on; what else stands in the log
- */
-export async function moveDeleteTask(
+/** @param also who holds it from now on; what else stands in the log */
+export type MoveDeleteTask = (
   work: DeleteWork,
   task: DeleteTaskRecord,
   event: DeleteTaskEvent,
-  also: { claimedBy?: string; fields?: Record<string, unknown> } = {},
-): Promise<DeleteTaskMove> {
-  const { tx, announce, now } = work
-  const move = nextDeleteTask(task, event, work)
-  if (!('moves' in move)) return move
-  if (task.status === 'done') throw new Error(`the delete of ${task.run_id} was done`)
-  const { moves, artifact } = move
-  const holder = also.claimedBy ?? (moves.status === 'running' ? task.claimed_by : null)
-  const isMoved =
-    (await tx.deleteTasks.change(task.run_id, task.status, moves, holder ?? undefined)) &&
-    (await tx.artifacts.change(task.run_id, artifactOf[task.status], {
+  also?: { claimedBy?: string; fields?: Record<string, unknown> },
+) => Promise<DeleteTaskMove>
+
+/** Takes the delete of an artifact one step further, as core/delete-task.ts says: the task, its artifact and a line of its log, together. */
+export const moveDeleteTask = moverOf(
+  ({ deleteTasks }) => deleteTasks,
+  async ({ tx, announce, now }, { run_id, status }, { moves, artifact }) => {
+    if (status === 'done') throw new Error(`the delete of ${run_id} was done`)
+    const isMoved = await tx.artifacts.change(run_id, artifactOf[status], {
       status: artifact,
       deleted_at: moves.status === 'done' ? now : null,
       ignored_at: moves.status === 'ignored' ? now : null,
       ...(moves.last_attempt_at !== undefined && { last_attempt_at: moves.last_attempt_at }),
       ...(moves.last_error_kind !== undefined && { last_error_kind: moves.last_error_kind }),
       ...(moves.last_error !== undefined && { last_error: moves.last_error }),
-    }))
-  // Within the one transaction there is; that one of them stood elsewhere meanwhile is a bug.
-  if (!isMoved) throw new Error(`the delete of ${task.run_id} is no longer ${task.status}, or its artifact is something else`)
-  const told = toldOf(task, event, moves)
-  await tx.deleteTasks.log(task.run_id, { ...told, ts: now, fields: { ...told.fields, ...also.fields } })
-  announce.artifact(task.run_id)
-  return move
+    })
+    if (!isMoved) throw new Error(`the artifact of ${run_id} is not ${artifactOf[status]}`)
+    announce.artifact(run_id)
+  },
+)
+
+/** The same for what a run has left that never became an artifact. */
+export const moveCleanupTask = moverOf(
+  ({ cleanupTasks }) => cleanupTasks,
+  async () => {},
+)
+
+function moverOf(
+  tasksIn: (tx: Repositories) => DeleteTaskStore,
+  alsoMove: (work: DeleteWork, task: DeleteTaskRecord, move: Extract<DeleteTaskMove, { moves: unknown }>) => Promise<void>,
+): MoveDeleteTask {
+  return async (work, task, event, also = {}) => {
+    const move = nextDeleteTask(task, event, work)
+    if (!('moves' in move)) return move
+    const { moves } = move
+    const tasks = tasksIn(work.tx)
+    const holder = also.claimedBy ?? (moves.status === 'running' ? task.claimed_by : null)
+    // Within the one transaction there is; that it stood elsewhere meanwhile is a bug.
+    if (!(await tasks.change(task.run_id, task.status, moves, holder ?? undefined)))
+      throw new Error(`the delete of ${task.run_id} is no longer ${task.status}`)
+    await alsoMove(work, task, move)
+    const told = toldOf(task, event, moves)
+    await tasks.log(task.run_id, { ...told, ts: work.now, fields: { ...told.fields, ...also.fields } })
+    return move
+  }
 }
 
 type Told = Omit<DeleteEvent, 'ts'>

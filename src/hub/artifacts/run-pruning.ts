@@ -32,6 +32,7 @@ export function createRunPruning(services: { store: Store; changes: AnnouncedCha
           return gone.at(-1)
         })
       }
+      await changes.transaction((tx) => tx.incompleteRuns.forget(endedBefore))
       return pruned
     },
     async removeJobs() {

@@ -10,7 +10,7 @@ import type { SecretsVault } from '../secrets/secrets-vault.ts'
 /** What the HTTP API is a face of. */
 export interface HttpServices extends Pick<
   Hub,
-  'hubId' | 'store' | 'live' | 'jobs' | 'deletion' | 'pins' | 'dispatch' | 'operations' | 'retention' | 'nodes'
+  'hubId' | 'store' | 'live' | 'jobs' | 'deletion' | 'pins' | 'cleanups' | 'dispatch' | 'operations' | 'retention' | 'nodes'
 > {
   version: string
   /** where what nodes send arrives */

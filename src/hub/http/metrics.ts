@@ -69,6 +69,7 @@ export function registerMetrics(
     ...shared,
   })
   const deletes = new Gauge({ name: 'bastion_delete_tasks', help: 'Deletes of artifacts', labelNames: ['status'], ...shared })
+  const cleanups = new Gauge({ name: 'bastion_incomplete_cleanups', help: 'Removals of what runs have left', labelNames: ['status'], ...shared })
   const oldestBlocked = new Gauge({
     name: 'bastion_delete_oldest_blocked_seconds',
     help: 'How long the oldest delete that is blocked has been wanted; 0 when none is',
@@ -91,11 +92,12 @@ export function registerMetrics(
   app.get('/metrics', async (request, reply) => {
     admit(request, token)
     const { overview } = store
-    const [jobCounts, runCounts, artifactCounts, deleteCounts, brakeCounts, provenCounts, provenJobs] = await Promise.all([
+    const [jobCounts, runCounts, artifactCounts, deleteCounts, cleanupCounts, brakeCounts, provenCounts, provenJobs] = await Promise.all([
       overview.jobCounts(),
       overview.runCounts(),
       store.artifacts.counts(),
       store.deleteTasks.counts(),
+      store.cleanupTasks.counts(),
       store.brakes.counts(),
       overview.provenCounts(),
       overview.provenJobs(mostProvenJobs),
@@ -113,6 +115,7 @@ export function registerMetrics(
     presentBytes.reset()
     for (const { target_type, stored_bytes } of artifactCounts.present) presentBytes.set({ target_type }, stored_bytes)
     for (const [status, count] of Object.entries(deleteCounts.status)) deletes.set({ status }, count)
+    for (const [status, count] of Object.entries(cleanupCounts.status)) cleanups.set({ status }, count)
     oldestBlocked.set(deleteCounts.oldestBlockedAt === null ? 0 : Math.max(0, (clock.now() - deleteCounts.oldestBlockedAt) / 1000))
     for (const kind of brakeKinds) {
       const on = brakeCounts.find((count) => count.kind === kind)

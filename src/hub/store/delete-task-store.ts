@@ -77,11 +77,19 @@ const columns = [
   'ended_at',
 ] as const satisfies readonly (keyof Tables['artifact_delete_tasks'])[]
 
+/** Deletes of artifacts; removals of what runs have left that never became one. Their tables have the same columns. */
+const tablesOf = {
+  artifacts: { tasks: 'artifact_delete_tasks', events: 'artifact_delete_events' },
+  incomplete: { tasks: 'incomplete_cleanup_tasks', events: 'incomplete_cleanup_events' },
+} as const
+
 const mostEvents = 1000
 const fieldsSchema = z.record(z.string(), z.unknown())
 
-export function createDeleteTaskStore({ read, write }: Databases): DeleteTaskStore {
-  const tasks = () => read.selectFrom('artifact_delete_tasks')
+export function createDeleteTaskStore({ read, write }: Databases, kind: keyof typeof tablesOf = 'artifacts'): DeleteTaskStore {
+  // To the compiler they are those of artifacts: a question to either of two tables it cannot follow.
+  const { tasks: taskTable, events: eventTable } = tablesOf[kind] as (typeof tablesOf)['artifacts']
+  const tasks = () => read.selectFrom(taskTable)
   const runIds = (rows: readonly { run_id: string }[]) => rows.map(({ run_id }) => run_id)
   const dueAt = ({ node_id, target_id }: Pick<DuePlace, 'node_id' | 'target_id'>, now: number) =>
     tasks().where('node_id', '=', node_id).where('target_id', '=', target_id).where('next_attempt_at', '<=', now).orderBy('next_attempt_at')
@@ -89,7 +97,7 @@ export function createDeleteTaskStore({ read, write }: Databases): DeleteTaskSto
   return {
     async insert({ force, touched, missing_confirmed, last_error, ...task }) {
       await write
-        .insertInto('artifact_delete_tasks')
+        .insertInto(taskTable)
         .values({
           ...task,
           ...flagColumns({ force, touched, missing_confirmed }),
@@ -105,7 +113,7 @@ export function createDeleteTaskStore({ read, write }: Databases): DeleteTaskSto
     },
     async change(runId, from, { force, touched, missing_confirmed, last_error, ...plain }, claimedBy) {
       const { numUpdatedRows } = await write
-        .updateTable('artifact_delete_tasks')
+        .updateTable(taskTable)
         .set({
           ...plain,
           ...flagColumns({ force, touched, missing_confirmed }),
@@ -119,7 +127,7 @@ export function createDeleteTaskStore({ read, write }: Databases): DeleteTaskSto
     },
     async extendLeases(claimedBy, ids, lease_until) {
       await write
-        .updateTable('artifact_delete_tasks')
+        .updateTable(taskTable)
         .set({ lease_until })
         .where('run_id', 'in', ids)
         .where('status', '=', 'running')
@@ -206,20 +214,20 @@ export function createDeleteTaskStore({ read, write }: Databases): DeleteTaskSto
     },
     async log(runId, { fields, ...event }) {
       const { last_seq: seq } = await write
-        .updateTable('artifact_delete_tasks')
+        .updateTable(taskTable)
         .set({ last_seq: sql`last_seq + 1` })
         .where('run_id', '=', runId)
         .returning('last_seq')
         .executeTakeFirstOrThrow()
       await write
-        .insertInto('artifact_delete_events')
+        .insertInto(eventTable)
         .values({ ...event, run_id: runId, seq, fields: JSON.stringify(fields) })
         .execute()
       return { ...event, fields, seq }
     },
     async events(runId, afterSeq, limit) {
       const rows = await read
-        .selectFrom('artifact_delete_events')
+        .selectFrom(eventTable)
         .select(['seq', 'ts', 'level', 'kind', 'message', 'fields'])
         .where('run_id', '=', runId)
         .where('seq', '>', afterSeq)

@@ -7,10 +7,11 @@ import { migration0001 } from './migrations/migration-0001.ts'
 import { migration0002 } from './migrations/migration-0002.ts'
 import { migration0003 } from './migrations/migration-0003.ts'
 import { migration0004 } from './migrations/migration-0004.ts'
+import { migration0005 } from './migrations/migration-0005.ts'
 import type { Tables } from './tables.ts'
 
 /** Every migration, in order. */
-export const migrations: readonly Migration[] = [migration0001, migration0002, migration0003, migration0004]
+export const migrations: readonly Migration[] = [migration0001, migration0002, migration0003, migration0004, migration0005]
 
 /**
  * Brings the database to the newest of `steps`. Before each step of a database that has something in it a copy is put beside it, as `<file>.before-0002`.

@@ -7,6 +7,7 @@ import { type BrakeStore, createBrakeStore } from './brake-store.ts'
 import type { Databases } from './databases.ts'
 import { createDeleteTaskStore, type DeleteTaskStore } from './delete-task-store.ts'
 import { createHistoryStore, type HistoryStore } from './history-store.ts'
+import { createIncompleteRunStore, type IncompleteRunStore } from './incomplete-run-store.ts'
 import { createJobStore, type JobStore } from './job-store.ts'
 import { migrate } from './migrate.ts'
 import { createOverviewStore, type OverviewStore } from './overview-store.ts'
@@ -32,6 +33,8 @@ export interface Repositories {
   readonly operationEvents: WorkEventStore
   readonly artifacts: ArtifactStore
   readonly deleteTasks: DeleteTaskStore
+  readonly incompleteRuns: IncompleteRunStore
+  readonly cleanupTasks: DeleteTaskStore
   readonly retention: RetentionStore
   readonly brakes: BrakeStore
   readonly history: HistoryStore
@@ -89,6 +92,8 @@ function createRepositories(databases: Databases): Repositories {
     operationEvents: createWorkEventStore(databases, 'operation'),
     artifacts: createArtifactStore(databases),
     deleteTasks: createDeleteTaskStore(databases),
+    incompleteRuns: createIncompleteRunStore(databases),
+    cleanupTasks: createDeleteTaskStore(databases, 'incomplete'),
     retention: createRetentionStore(databases),
     brakes: createBrakeStore(databases),
     history: createHistoryStore(databases),

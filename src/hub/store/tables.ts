@@ -166,6 +166,12 @@ export interface Tables {
     ended_at: number | null
     last_seq: number
   }
+  /** What runs of this Hub have left on targets that never became an artifact. */
+  incomplete_runs: { run_id: string; target_snapshot: string; objects: number; bytes: number; last_sign_at: number; found_at: number }
+  incomplete_cleanup_tasks: Tables['artifact_delete_tasks']
+  incomplete_cleanup_events: Tables['artifact_delete_events']
+  /** When a place was looked through for such. `target` as jobs describe it. */
+  incomplete_looks: { node_id: string; target: string; looked_at: number }
   artifact_delete_events: { run_id: string; seq: number; ts: number; level: string; kind: string; message: string; fields: string }
   retention_brakes: { kind: string; scope: string; since: number; cause: string }
 }

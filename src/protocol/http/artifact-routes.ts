@@ -6,7 +6,7 @@ import { jobIdSchema, runIdSchema } from '../../core/ids.ts'
 import { timestampSchema } from '../../core/timestamp.ts'
 import { listedArtifactSchema } from '../artifact-listing.ts'
 import { jobTargetKinds } from '../job-spec.ts'
-import { listOf, pageOf, pageQuery } from './page.ts'
+import { eventsQuery, listOf, pageOf, pageQuery } from './page.ts'
 import { describeRoutes } from './route.ts'
 
 const ofJob = { id: jobIdSchema }
@@ -124,10 +124,7 @@ export const artifactRoutes = describeRoutes({
     summary: 'What happened to the delete of an artifact, in order, after a sequence number',
     access: 'viewer',
     params,
-    query: z.object({
-      after_seq: z.coerce.number<number | string>().int().nonnegative().default(0),
-      limit: z.coerce.number<number | string>().int().min(1).max(1000).default(200),
-    }),
+    query: eventsQuery,
     answer: { status: 200, json: listOf(keptDeleteEventSchema) },
   },
   retryNow: {

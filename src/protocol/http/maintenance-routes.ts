@@ -1,11 +1,16 @@
 import { z } from 'zod'
 import { artifactStatusSchema } from '../../core/artifact-record.ts'
 import { jobIdSchema, runIdSchema } from '../../core/ids.ts'
+import { keptDeleteEventSchema } from '../../core/delete-event.ts'
+import { deleteTaskStatusSchema } from '../../core/delete-task.ts'
+import { incompleteRunSchema } from '../incomplete-run.ts'
 import { jobTargetSchema } from '../job-spec.ts'
+import { eventsQuery, listOf, pageOf, pageQuery } from './page.ts'
 import { describeRoutes } from './route.ts'
 
 const count = z.int().nonnegative()
 const artifact = { job_id: jobIdSchema, run_id: runIdSchema }
+const ofRun = z.object({ run_id: runIdSchema })
 
 /** What one page of a target has taught the Hub, and what is the matter with the rest of it. */
 export const rebuiltPageSchema = z.object({
@@ -61,5 +66,50 @@ export const maintenanceRoutes = describeRoutes({
         status: artifactStatusSchema,
       }),
     },
+  },
+  incomplete: {
+    method: 'GET',
+    path: '/maintenance/incomplete-cleanup',
+    summary: 'What runs have left on targets that never became artifacts, and how its removal stands; targets are looked through once a day',
+    access: 'viewer',
+    query: z.object({
+      /** absent: those that are neither done nor ignored */
+      status: deleteTaskStatusSchema.optional(),
+      ...pageQuery,
+    }),
+    answer: { status: 200, json: pageOf(incompleteRunSchema) },
+  },
+  incompleteEvents: {
+    method: 'GET',
+    path: '/maintenance/incomplete-cleanup/:run_id/events',
+    summary: 'What happened to the removal of what a run has left, in order, after a sequence number',
+    access: 'viewer',
+    params: ofRun,
+    query: eventsQuery,
+    answer: { status: 200, json: listOf(keptDeleteEventSchema) },
+  },
+  retryCleanup: {
+    method: 'POST',
+    path: '/maintenance/incomplete-cleanup/:run_id/retry-now',
+    summary: 'Try a removal again at once, as if it were new',
+    access: 'operator',
+    params: ofRun,
+    answer: { status: 202, json: incompleteRunSchema },
+  },
+  ignoreCleanup: {
+    method: 'POST',
+    path: '/maintenance/incomplete-cleanup/:run_id/ignore',
+    summary: 'Hear no more of a removal; what is on the target stays there',
+    access: 'operator',
+    params: ofRun,
+    answer: { status: 200, json: incompleteRunSchema },
+  },
+  unignoreCleanup: {
+    method: 'POST',
+    path: '/maintenance/incomplete-cleanup/:run_id/unignore',
+    summary: 'Take up a removal again that was ignored',
+    access: 'operator',
+    params: ofRun,
+    answer: { status: 202, json: incompleteRunSchema },
   },
 })

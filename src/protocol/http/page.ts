@@ -6,6 +6,12 @@ export const pageQuery = {
   limit: z.coerce.number<number | string>().int().min(1).max(200).default(50),
 }
 
+/** Of a log that is read by sequence number. */
+export const eventsQuery = z.object({
+  after_seq: z.coerce.number<number | string>().int().nonnegative().default(0),
+  limit: z.coerce.number<number | string>().int().min(1).max(1000).default(200),
+})
+
 /** `next_cursor` is null on the last page. */
 export function pageOf<Item extends z.ZodType>(item: Item) {
   return z.object({ items: z.array(item), next_cursor: z.string().nullable() })

@@ -10,6 +10,8 @@ export const settingsSchema = z.strictObject({
   default_retention: retentionPolicySchema.prefault({}),
   /** how long runs are remembered whose artifact is gone */
   run_history_days: z.int().min(1).max(36_500).default(180),
+  /** what a run has left that never became an artifact is removed when nothing has happened in it for so long */
+  incomplete_after_days: z.int().min(1).max(36_500).default(7),
 })
 export type Settings = z.infer<typeof settingsSchema>
 

@@ -5,11 +5,25 @@ import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { Client } from '../../../src/client/client.ts'
+import { newDeleteTask } from '../../../src/core/delete-task.ts'
 import { retentionPolicySchema } from '../../../src/core/retention.ts'
 import type { RunDetail } from '../../../src/core/run.ts'
 import { openApiDocument } from '../../../src/protocol/http/openapi.ts'
-import { admin, createBrowser, setUp, startHttpHub, testVersion } from '../../support/http-hub.ts'
+import { openStore } from '../../../src/hub/store/store.ts'
+import { anId } from '../../support/hub-records.ts'
+import { admin, createBrowser, type HttpHub, setUp, startHttpHub, testVersion } from '../../support/http-hub.ts'
 import { createOpenApiChecker, type OpenApi } from '../../support/openapi-checker.ts'
+
+/** What a run has left on a target that is not there now, as a Hub knows it that has looked. @returns the run's id */
+async function leaveBehind({ folder }: HttpHub, job_id: string): Promise<string> {
+  await using store = await openStore({ file: path.join(folder, 'data', 'bastion.db'), clock: { now: () => Date.now() } })
+  const run_id = anId(1, 'left behind')
+  const target_snapshot = { type: 'local_dir', path: path.join(folder, 'not mounted') } as const
+  await store.incompleteRuns.insert(run_id, { target_snapshot, objects: 2, bytes: 3, last_sign_at: 1, found_at: 2 })
+  const task = newDeleteTask({ run_id, job_id, node_id: 'hub', target_id: 'target-1' }, { force: false, by: 'cleanup', now: 2 })
+  await store.cleanupTasks.insert({ ...task, status: 'ignored', next_attempt_at: null })
+  return run_id
+}
 
 async function ended(client: Client, id: string): Promise<RunDetail> {
   for (;;) {
@@ -85,7 +99,7 @@ test('every route answers as the document says that the Hub serves, from an empt
     (await client.schedule.preview({ body: { schedule: '0 3 * * *', schedule_timezone: 'Europe/Berlin', after: 0, count: 2 } })).fire_times,
   ).toEqual([2 * 3_600_000, 26 * 3_600_000])
   const default_retention = retentionPolicySchema.parse({})
-  const others = { default_retention, run_history_days: 180 }
+  const others = { default_retention, run_history_days: 180, incomplete_after_days: 7 }
   expect(await client.settings.get()).toEqual({ runs_per_node: 2, ...others })
   expect(await client.settings.replace({ body: { runs_per_node: 3 } })).toEqual({ runs_per_node: 3, ...others })
 
@@ -177,6 +191,30 @@ test('every route answers as the document says that the Hub serves, from an empt
   expect(await client.artifacts.holds()).toEqual({ items: [] })
   expect(await client.artifacts.confirmMissing({ params: { target_id: 'elsewhere' } })).toEqual({ confirmed: 0 })
   await fails(client.runs.entries({ params: { id } }), 'artifact_not_found')
+
+  const left = await leaveBehind(hub, job.id)
+  const cleanup = { params: { run_id: left } }
+  const cleanupBecomes = async (status: 'blocked') => {
+    while ((await client.maintenance.incomplete({ query: { status } })).items.length === 0) await wait(20)
+  }
+  expect((await client.maintenance.incomplete({ query: { status: 'ignored' } })).items).toMatchObject([{ run_id: left, status: 'ignored' }])
+  expect(await client.maintenance.retryCleanup(cleanup)).toMatchObject({ run_id: left, job_id: job.id, objects: 2 })
+  await cleanupBecomes('blocked')
+  expect(await client.maintenance.ignoreCleanup(cleanup)).toMatchObject({ status: 'ignored' })
+  expect(await client.maintenance.incomplete()).toEqual({ items: [], next_cursor: null })
+  await client.maintenance.unignoreCleanup(cleanup)
+  await cleanupBecomes('blocked')
+  expect((await client.maintenance.incompleteEvents(cleanup)).items.map(({ kind }) => kind)).toEqual([
+    'retry_now',
+    'started',
+    'blocked',
+    'ignored',
+    'unignored',
+    'started',
+    'blocked',
+  ])
+  for (const name of ['incompleteEvents', 'retryCleanup', 'ignoreCleanup', 'unignoreCleanup'] as const)
+    await fails(client.maintenance[name]({ params: { run_id: id } }), 'not_found')
 
   // Its disk is not mounted: nothing is taken for gone.
   const last = { ...params, run_id: newest }

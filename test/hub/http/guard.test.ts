@@ -154,6 +154,7 @@ test('metrics are for this machine and for nobody a proxy speaks for, or for who
   expect(metrics).toContain('bastion_runs{status="queued"} 0')
   expect(metrics).toContain('bastion_retention_brakes{kind="clock"} 0')
   expect(metrics).toContain('bastion_retention_waiting_artifacts 0')
+  expect(metrics).toContain('bastion_incomplete_cleanups{status="blocked"} 0')
 })
 
 test('with a certificate the Hub speaks TLS and nothing else, and browsers are told to stay with it', async () => {

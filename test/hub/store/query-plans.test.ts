@@ -6,6 +6,7 @@ import { createArtifactStore } from '../../../src/hub/store/artifact-store.ts'
 import { createBrakeStore } from '../../../src/hub/store/brake-store.ts'
 import { createDeleteTaskStore } from '../../../src/hub/store/delete-task-store.ts'
 import { createHistoryStore } from '../../../src/hub/store/history-store.ts'
+import { createIncompleteRunStore } from '../../../src/hub/store/incomplete-run-store.ts'
 import { createJobStore } from '../../../src/hub/store/job-store.ts'
 import { createOverviewStore } from '../../../src/hub/store/overview-store.ts'
 import { createRetentionStore } from '../../../src/hub/store/retention-store.ts'
@@ -70,6 +71,8 @@ function makeRepositories(db: Kysely<Tables>) {
     history: createHistoryStore(databases),
     operations: createOperationStore(databases),
     operationEvents: createWorkEventStore(databases, 'operation'),
+    incompleteRuns: createIncompleteRunStore(databases),
+    cleanupTasks: createDeleteTaskStore(databases, 'incomplete'),
   }
 }
 
@@ -288,6 +291,32 @@ const questions: Record<string, [ask: Parameters<typeof plansOf>[0], plans: stri
     ],
   ],
   'counts of artifacts': [({ artifacts }) => artifacts.counts(), ['SEARCH run_artifacts USING COVERING INDEX run_artifacts_live_counted (status=?)']],
+  'what runs have left': [
+    ({ incompleteRuns }) => incompleteRuns.list({}, { cursor, limit: 50 }),
+    [
+      'SEARCH task USING INDEX sqlite_autoindex_incomplete_cleanup_tasks_1 (run_id<?) | SEARCH run USING INDEX sqlite_autoindex_incomplete_runs_1 (run_id=?)',
+    ],
+  ],
+  'what runs have left, of one status': [
+    ({ incompleteRuns }) => incompleteRuns.list({ status: 'blocked' }, { limit: 50 }),
+    [
+      'SEARCH task USING INDEX incomplete_cleanup_tasks_status (status=?) | SEARCH run USING INDEX sqlite_autoindex_incomplete_runs_1 (run_id=?) | USE TEMP B-TREE FOR ORDER BY',
+    ],
+  ],
+  'where cleanups are due': [
+    ({ cleanupTasks }) => cleanupTasks.places(),
+    ['SCAN incomplete_cleanup_tasks USING COVERING INDEX incomplete_cleanup_tasks_due'],
+  ],
+  'cleanups that are due': [
+    ({ cleanupTasks }) => cleanupTasks.due(place, someTime, 100),
+    ['SEARCH incomplete_cleanup_tasks USING INDEX incomplete_cleanup_tasks_due (node_id=? AND target_id=? AND next_attempt_at<?)'],
+  ],
+  'cleanups that were done long ago': [
+    ({ incompleteRuns }) => incompleteRuns.forget(someTime),
+    [
+      'SEARCH incomplete_runs USING COVERING INDEX sqlite_autoindex_incomplete_runs_1 (run_id=?) | LIST SUBQUERY 1 | SEARCH incomplete_cleanup_tasks USING INDEX incomplete_cleanup_tasks_status (status=?) | SEARCH incomplete_cleanup_events USING PRIMARY KEY (run_id=?) | SEARCH incomplete_cleanup_tasks USING COVERING INDEX sqlite_autoindex_incomplete_cleanup_tasks_1 (run_id=?)',
+    ],
+  ],
   'where deletes are due': [({ deleteTasks }) => deleteTasks.places(), ['SCAN artifact_delete_tasks USING COVERING INDEX artifact_delete_tasks_due']],
   'deletes that are due': [
     ({ deleteTasks }) => deleteTasks.due(place, someTime, 100),

@@ -99,6 +99,7 @@ export const snapshotsEn = {
       person: 'asked for by a person',
       retention: 'asked for by retention',
       archive: 'asked for with the archiving of its job',
+      cleanup: 'left by a run that never completed',
     },
     attempts: 'not tried in vain | one failed attempt | {count} failed attempts',
     next: 'next attempt',

@@ -102,6 +102,7 @@ export const snapshotsZhCn: SameKeys<typeof snapshotsEn> = {
       person: '由人要求',
       retention: '由保留策略要求',
       archive: '随任务归档要求',
+      cleanup: '未完成的运行所遗留',
     },
     attempts: '失败 {count} 次',
     next: '下次尝试',
