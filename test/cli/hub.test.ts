@@ -70,6 +70,9 @@ test('from the command line: the first administrator, a job, a run that is follo
 
   const runId = String(listed!['id'])
   expect((await run('artifact', 'list', '--job', job)).stdout).toMatch(new RegExp(`^${runId} {2}a {2}\\S+ {2}present {2}1 files, `))
+  expect((await run('artifact', 'check', runId)).stdout).toBe(`${runId}  ok  present\n`)
+  expect((await run('artifact', 'holds')).stdout).toBe('')
+  expect((await run('artifact', 'confirm-missing', 'nowhere')).stdout).toBe('nowhere  0 artifacts\n')
   await run('artifact', 'pin', runId)
   expect((await run('artifact', 'list', '--pinned')).stdout).toMatch(/ {2}pinned$/m)
   expect((await runBastion(['artifact', 'delete', runId], { env })).stderr).toContain('is pinned')
@@ -77,6 +80,7 @@ test('from the command line: the first administrator, a job, a run that is follo
   while ((await run('artifact', 'list')).stdout !== '') await wait(50)
   expect((await run('artifact', 'list', '--status', 'deleted')).stdout).toContain(runId)
   expect((await run('artifact', 'log', runId)).stdout).toMatch(/requested.*\n.*started.*\n.* {2}info {2}deleted {2}it is deleted\n$/)
+  expect((await bastion(['artifact', 'check', runId], { env, codes: [1] })).stdout).toBe(`${runId}  not there  deleted\n`)
   expect((await runBastion(['artifact', 'retry', runId], { env })).stderr).toContain('a delete that is done cannot retry now')
   expect((await runBastion(['list', at('target')], { env })).stdout).toBe('')
 

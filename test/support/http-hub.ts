@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { type Client, createClient, type Fetch } from '../../src/client/client.ts'
+import type { Clock } from '../../src/core/clock.ts'
 import { openExecutor } from '../../src/executor/executor.ts'
 import { createTransport, type TransportOptions } from '../../src/hub/http/transport.ts'
 import { localNodeId } from '../../src/hub/hub.ts'
@@ -10,6 +11,7 @@ import { temporaryFolder } from './temporary-folder.ts'
 
 export const testVersion = '0.0.1'
 export const admin = { username: 'ada', password: 'correct horse battery' }
+const systemClock: Clock = { now: () => Date.now() }
 /** Hashes that cost nothing: what is tested is not how hard they are to guess. */
 export const cheapPasswords = { memoryKib: 64, passes: 1, lanes: 1 }
 
@@ -28,15 +30,23 @@ export interface HttpHubOptions {
   webDirectory?: string
   /** whether the node of this machine is connected; it is when absent */
   withNode?: boolean
+  /** of the Hub, not of its node */
+  clock?: Clock
 }
 
 /** A Hub that listens on a port of its own, with a real node. */
-export async function startHttpHub({ transport, metricsToken, docsDirectory, webDirectory, withNode = true }: HttpHubOptions = {}): Promise<HttpHub> {
+export async function startHttpHub({
+  transport,
+  metricsToken,
+  docsDirectory,
+  webDirectory,
+  withNode = true,
+  clock = systemClock,
+}: HttpHubOptions = {}): Promise<HttpHub> {
   await using opened = new AsyncDisposableStack()
   const folder = opened.use(await temporaryFolder()).path
   const dataDirectory = path.join(folder, 'data')
   const streams = createMemoryStreams()
-  const clock = { now: () => Date.now() }
   const errors: unknown[] = []
   const hub = opened.use(
     await startHub({
@@ -60,7 +70,7 @@ export async function startHttpHub({ transport, metricsToken, docsDirectory, web
         policy: { browseRoots: [folder], snapshotRoots: [] },
         streams,
         version: testVersion,
-        clock,
+        clock: systemClock,
         report: (problem) => errors.push(problem),
       }),
     )

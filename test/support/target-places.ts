@@ -3,7 +3,7 @@ import type { Target } from '../../src/engine/targets/target.ts'
 import type { JobTargetInput } from '../../src/protocol/job-spec.ts'
 import type { SecretInput } from '../../src/protocol/secret-spec.ts'
 import { newBucket, radosgw, whyNoRadosgw } from './servers/radosgw.ts'
-import { webdavKinds } from './servers/webdav-servers.ts'
+import { type WebdavKind, webdavKinds } from './servers/webdav-servers.ts'
 
 /** Somewhere a job of a Hub can store to, and a way to look at it that is not the Hub's. */
 export interface TargetPlace extends AsyncDisposable {
@@ -18,17 +18,30 @@ export interface TargetPlace extends AsyncDisposable {
 
 const clock = { now: () => Date.now() }
 
-/** A folder, and a WebDAV and an S3 server as far as they can be had here. @param folder where the folder is; not there yet */
-export async function openTargetPlaces(folder: string, { servers }: { servers: boolean }): Promise<{ places: TargetPlace[]; missing: string[] }> {
+interface PlacesWanted {
+  servers: boolean
+  /** names of WebDAV servers; one when absent */
+  webdav?: readonly string[]
+  /** whether there is an S3 server among the servers; there is when absent */
+  s3?: boolean
+}
+
+/** A folder, and WebDAV and S3 servers as far as they can be had here. @param folder where the folder is; not there yet */
+export async function openTargetPlaces(
+  folder: string,
+  { servers, webdav = ['Apache'], s3 = true }: PlacesWanted,
+): Promise<{ places: TargetPlace[]; missing: string[] }> {
   const places: TargetPlace[] = [localPlace(folder)]
   const missing: string[] = []
   if (!servers) return { places, missing }
-  const [apache] = webdavKinds
-  if (apache?.whyNot === undefined) places.push(await webdavPlace())
-  else missing.push(`WebDAV: ${apache.whyNot}`)
+  for (const kind of webdavKinds.filter(({ name }) => webdav.includes(name))) {
+    if (kind.whyNot === undefined) places.push(await webdavPlace(kind))
+    else missing.push(`WebDAV on ${kind.name}: ${kind.whyNot}.`)
+  }
+  if (!s3) return { places, missing }
   const noRadosgw = await whyNoRadosgw()
   if (noRadosgw === undefined) places.push(await s3Place())
-  else missing.push(`S3: ${noRadosgw}`)
+  else missing.push(`S3: ${noRadosgw}.`)
   return { places, missing }
 }
 
@@ -37,14 +50,15 @@ function localPlace(folder: string): TargetPlace {
   return { name: 'a folder', target, secret: null, open: () => openTarget(target, { clock }), async [Symbol.asyncDispose]() {} }
 }
 
-async function webdavPlace(): Promise<TargetPlace> {
+async function webdavPlace(kind: WebdavKind): Promise<TargetPlace> {
   const account = { username: 'ada', password: 'analytical engine' }
-  const server = await webdavKinds[0]!.start({ account })
+  const server = await kind.start({ account })
+  const secretName = `dav-${kind.name.toLowerCase()}`
   const shown = { type: 'webdav', base_url: `${server.url}/place`, username: account.username } as const
   return {
-    name: 'WebDAV on Apache',
-    target: { ...shown, secret_name: 'dav' },
-    secret: { name: 'dav', kind: 'webdav', values: { password: account.password } },
+    name: `WebDAV on ${kind.name}`,
+    target: { ...shown, secret_name: secretName },
+    secret: { name: secretName, kind: 'webdav', values: { password: account.password } },
     open: () => openTarget({ ...shown, password: account.password, timeout_s: 30 }, { clock }),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   }

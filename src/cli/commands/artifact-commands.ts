@@ -80,6 +80,58 @@ export function addArtifactCommands(program: Command, run: RunCommand): void {
       }),
     )
 
+  artifact
+    .command('check')
+    .description('look whether artifacts of a Hub are on their targets: marker, manifest, objects and their sizes')
+    .argument('<run...>', 'the runs that stored them')
+    .option(...jsonOption)
+    .action((runIds: string[], { json }: { json?: true }) =>
+      run(async (context) => {
+        const { client } = await openHubSession(context)
+        let areWhole = true
+        for (const runId of runIds) {
+          const checked = await client.maintenance.checkArtifact({ params: await placeOf(client, runId) })
+          const { found, why, status } = checked
+          areWhole &&= found === 'ok'
+          await (json === true
+            ? printJson(context, { run_id: runId, ...checked })
+            : printRows(context, [[runId, found.replace('_', ' '), status, ...(why === null ? [] : [why])]]))
+        }
+        return areWhole ? exitCodes.ok : exitCodes.failed
+      }),
+    )
+
+  artifact
+    .command('holds')
+    .description('list targets on which too many artifacts were not there at once, so that a person has to say whether that is so')
+    .option(...jsonOption)
+    .action(({ json }: { json?: true }) =>
+      run(async (context) => {
+        const { client } = await openHubSession(context)
+        for (const hold of (await client.artifacts.holds()).items) {
+          const { target_id, artifacts, since } = hold
+          await (json === true
+            ? printJson(context, hold)
+            : printRows(context, [[target_id, `${artifacts} artifacts`, new Date(since).toISOString()]]))
+        }
+        return exitCodes.ok
+      }),
+    )
+
+  artifact
+    .command('confirm-missing')
+    .description('say that what was not there on a target may be gone indeed')
+    .argument('<target-id>', 'as `artifact holds` names it')
+    .option(...jsonOption)
+    .action((target_id: string, { json }: { json?: true }) =>
+      run(async (context) => {
+        const { client } = await openHubSession(context)
+        const confirmed = await client.artifacts.confirmMissing({ params: { target_id } })
+        await (json === true ? printJson(context, confirmed) : printRows(context, [[target_id, `${confirmed.confirmed} artifacts`]]))
+        return exitCodes.ok
+      }),
+    )
+
   const steps = {
     pin: ['keep an artifact of a Hub whatever retention says', (client, params) => client.artifacts.pin({ params })],
     unpin: ['let retention decide over an artifact of a Hub again', (client, params) => client.artifacts.unpin({ params })],
