@@ -42,9 +42,11 @@ async function fill(folder: string, client: Client) {
     for (const { id } of [good, failing]) await ended(client, (await client.jobs.run({ params: { id } })).run_id)
   }
   await client.artifacts.pin({ params: { id: good.id, run_id: runId } })
+  const { operation_id: drillId } = await client.operations.drill({ params: { id: runId } })
   const disk = path.join(folder, 'usb-disk')
   const stuck = await stuckDelete(client, (await jobOf('Old laptop', { target: { type: 'local_dir', path: disk } })).id, disk)
-  return { ...stuck, jobId: good.id, jobName: good.name, failingJobId: failing.id, runId, failedRunId, source, target }
+  await operationEnded(client, drillId)
+  return { ...stuck, drillId, jobId: good.id, jobName: good.name, failingJobId: failing.id, runId, failedRunId, source, target }
 }
 
 /** A backup that cannot be deleted, for the disk it lies on is not there. */
@@ -56,6 +58,15 @@ async function stuckDelete(client: Client, id: string, disk: string) {
   await client.artifacts.delete({ params, query: { force: 'true' } })
   while ((await client.artifacts.get({ params })).status !== 'error') await new Promise((resolve) => setTimeout(resolve, 100))
   return { stuckJobId: id, stuckRunId: run_id }
+}
+
+/** Waits for the end of an operation. */
+export async function operationEnded(client: Client, id: string) {
+  for (;;) {
+    const operation = await client.operations.get({ params: { id } })
+    if (operation.ended_at !== null) return operation
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
 }
 
 /** Waits for the end of a run. */

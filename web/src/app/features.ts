@@ -1,6 +1,7 @@
 import { accountFeature } from '../features/account/account-feature.ts'
 import { overviewFeature } from '../features/overview/overview-feature.ts'
 import { jobsFeature } from '../features/jobs/jobs-feature.ts'
+import { operationsFeature } from '../features/operations/operations-feature.ts'
 import { retentionFeature } from '../features/retention/retention-feature.ts'
 import { runsFeature } from '../features/runs/runs-feature.ts'
 import { leasesFeature } from '../features/leases/leases-feature.ts'
@@ -16,6 +17,7 @@ export const features: readonly Feature[] = [
   jobsFeature,
   runsFeature,
   snapshotsFeature,
+  operationsFeature,
   retentionFeature,
   secretsFeature,
   maintenanceFeature,

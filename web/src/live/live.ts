@@ -9,8 +9,8 @@ import { createLivePorts, type LiveAsk, type LivePort, type LiveTold } from './l
 export interface Live {
   readonly status: Readonly<Ref<LiveStatus>>
   /**
-   * Tells what is published on a topic. `run:<id>` begins after `afterSeq` and leaves no event out and none twice, whatever becomes of the network. Of the
-   * others `onResumed` says that something may have been missed. @returns a function that ends it
+   * Tells what is published on a topic. `run:<id>` and `operation:<id>` begin after `afterSeq` and leave no event out and none twice, whatever becomes of the
+   * network. Of the others `onResumed` says that something may have been missed. @returns a function that ends it
    */
   follow(topic: LiveTopic, listener: LiveListener, options?: { afterSeq?: number }): () => void
   /** Somebody signed in. */
@@ -51,7 +51,7 @@ export function createLive(): Live {
   }
 
   function pass(to: Followed, message: LiveMessage): void {
-    if (message.type === 'run.event') {
+    if (message.type === 'run.event' || message.type === 'operation.event') {
       if (message.event.seq <= to.lastSeq) return
       to.lastSeq = message.event.seq
     }
@@ -66,7 +66,7 @@ export function createLive(): Live {
       const known = byTopic.get(topic)
       if (known === undefined) byTopic.set(topic, new Set([own]))
       else known.add(own)
-      const needsPast = topic.startsWith('run:')
+      const needsPast = topic.startsWith('run:') || topic.startsWith('operation:')
       if (needsPast || !asked.has(topic)) ask({ type: 'follow', topic, after_seq: needsPast ? afterSeq : null })
       else own.isSubscribed = true
       asked.add(topic)

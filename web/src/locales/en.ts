@@ -2,6 +2,7 @@ import { appEn } from '../app/locales/en.ts'
 import { accountEn } from '../features/account/locales/en.ts'
 import { jobsEn } from '../features/jobs/locales/en.ts'
 import { overviewEn } from '../features/overview/locales/en.ts'
+import { operationsEn } from '../features/operations/locales/en.ts'
 import { retentionEn } from '../features/retention/locales/en.ts'
 import { runsEn } from '../features/runs/locales/en.ts'
 import { secretsEn } from '../features/secrets/locales/en.ts'
@@ -22,6 +23,7 @@ export const en = {
   overview: overviewEn,
   jobs: jobsEn,
   runs: runsEn,
+  operations: operationsEn,
   retention: retentionEn,
   leases: leasesEn,
   settings: settingsEn,

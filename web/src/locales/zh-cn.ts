@@ -2,6 +2,7 @@ import { appZhCn } from '../app/locales/zh-cn.ts'
 import { accountZhCn } from '../features/account/locales/zh-cn.ts'
 import { jobsZhCn } from '../features/jobs/locales/zh-cn.ts'
 import { overviewZhCn } from '../features/overview/locales/zh-cn.ts'
+import { operationsZhCn } from '../features/operations/locales/zh-cn.ts'
 import { retentionZhCn } from '../features/retention/locales/zh-cn.ts'
 import { runsZhCn } from '../features/runs/locales/zh-cn.ts'
 import { secretsZhCn } from '../features/secrets/locales/zh-cn.ts'
@@ -23,6 +24,7 @@ export const zhCn: SameKeys<typeof en> = {
   overview: overviewZhCn,
   jobs: jobsZhCn,
   runs: runsZhCn,
+  operations: operationsZhCn,
   retention: retentionZhCn,
   leases: leasesZhCn,
   settings: settingsZhCn,

@@ -26,5 +26,11 @@ export const jobTabs: readonly JobTab[] = [
     icon: 'i-lucide-calendar-range',
     component: defineAsyncComponent(() => import('../retention/job-retention.vue')),
   },
+  {
+    key: 'proof',
+    title: 'operations.proof.tab',
+    icon: 'i-lucide-life-buoy',
+    component: defineAsyncComponent(() => import('../operations/job-proof.vue')),
+  },
   { key: 'settings', title: 'jobs.tab.settings', icon: 'i-lucide-settings-2', component: defineAsyncComponent(() => import('./job-settings.vue')) },
 ]

@@ -1,66 +1,7 @@
-import { onScopeDispose, ref, shallowRef } from 'vue'
-import type { KeptRunEvent } from '../../../../src/core/run-event.ts'
 import { useServices } from '../../app/services.ts'
+import { useKeptEvents } from '../../live/use-kept-events.ts'
 
-const pageSize = 1000
-
-/** Every event of a run: those that were are read page by page, those to come are told. None is missing and none is there twice. */
 export function useRunEvents(runId: string) {
-  const { client, live } = useServices()
-  const events = shallowRef<readonly KeptRunEvent[]>([])
-  const isLoading = ref(true)
-  const error = ref<unknown>(null)
-  let isGone = false
-  let stopFollowing: (() => void) | undefined
-  let told: KeptRunEvent[] = []
-  let drawing: number | undefined
-
-  async function load(): Promise<void> {
-    isLoading.value = true
-    error.value = null
-    try {
-      for (let isLast = false; !isLast && !isGone;) {
-        const { items } = await client.runs.events({ params: { id: runId }, query: { after_seq: lastSeq(), limit: pageSize } })
-        isLast = items.length < pageSize
-        events.value = [...events.value, ...items]
-      }
-      if (!isGone) follow()
-    } catch (failed) {
-      error.value = failed
-    } finally {
-      isLoading.value = false
-    }
-  }
-
-  function lastSeq(): number {
-    return events.value.at(-1)?.seq ?? 0
-  }
-
-  function follow(): void {
-    stopFollowing = live.follow(
-      `run:${runId}`,
-      {
-        onMessage(message) {
-          if (message.type !== 'run.event') return
-          told.push(message.event)
-          drawing ??= requestAnimationFrame(draw)
-        },
-      },
-      { afterSeq: lastSeq() },
-    )
-  }
-
-  function draw(): void {
-    drawing = undefined
-    events.value = [...events.value, ...told]
-    told = []
-  }
-
-  onScopeDispose(() => {
-    isGone = true
-    stopFollowing?.()
-    if (drawing !== undefined) cancelAnimationFrame(drawing)
-  })
-  void load()
-  return { events, isLoading, error, load }
+  const { client } = useServices()
+  return useKeptEvents({ topic: `run:${runId}`, fetchPage: (query) => client.runs.events({ params: { id: runId }, query }) })
 }
