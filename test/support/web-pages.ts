@@ -18,6 +18,8 @@ export function webPages({ ids }: Pick<SampleConsole, 'ids'>): { name: string; p
     { name: 'run', path: `/runs/${ids.runId}`, isThere: 'text=files stored' },
     { name: 'run-failed', path: `/runs/${ids.failedRunId}`, isThere: 'text=does not exist' },
     { name: 'run-files', path: `/runs/${ids.runId}/files?path=${encodeURIComponent(ids.source.slice(1))}`, isThere: 'text=onerror' },
+    { name: 'compare', path: `/runs/${ids.lastRunId}/compare`, isThere: 'text=Added' },
+    { name: 'index-rebuild', path: '/maintenance/index', isThere: 'form' },
     { name: 'restore', path: `/runs/${ids.runId}/restore`, isThere: 'text=files, ' },
     { name: 'operations', path: '/operations', isThere: 'table tbody a' },
     { name: 'operation', path: `/operations/${ids.drillId}`, isThere: 'text=everything came back' },

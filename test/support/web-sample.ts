@@ -39,14 +39,27 @@ async function fill(folder: string, client: Client) {
   await ended(client, runId)
   await ended(client, failedRunId)
   for (let i = 0; i < 2; i += 1) {
+    await writeFile(path.join(source, `added-${i}.txt`), 'new')
     for (const { id } of [good, failing]) await ended(client, (await client.jobs.run({ params: { id } })).run_id)
   }
+  const { items: runs } = await client.runs.list({ query: { job_id: good.id, limit: 1 } })
   await client.artifacts.pin({ params: { id: good.id, run_id: runId } })
   const { operation_id: drillId } = await client.operations.drill({ params: { id: runId } })
   const disk = path.join(folder, 'usb-disk')
   const stuck = await stuckDelete(client, (await jobOf('Old laptop', { target: { type: 'local_dir', path: disk } })).id, disk)
   await operationEnded(client, drillId)
-  return { ...stuck, drillId, jobId: good.id, jobName: good.name, failingJobId: failing.id, runId, failedRunId, source, target }
+  return {
+    ...stuck,
+    drillId,
+    lastRunId: runs[0]!.id,
+    jobId: good.id,
+    jobName: good.name,
+    failingJobId: failing.id,
+    runId,
+    failedRunId,
+    source,
+    target,
+  }
 }
 
 /** A backup that cannot be deleted, for the disk it lies on is not there. */

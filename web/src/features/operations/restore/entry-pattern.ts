@@ -1,9 +1,17 @@
-/** A path of an artifact as the pattern that matches it alone, with what is below it. */
-export function patternOfPath(path: string): string {
-  return `/${path.replace(/[\\*?[\]]/g, '\\$&')}`
+import { patternOfPath } from '../../../../../src/core/path-pattern.ts'
+
+/** A path of an artifact, which has no slash in front, as the pattern that matches it alone with what is below it. */
+export function patternOfEntry(path: string): string {
+  return patternOfPath(`/${path}`)
 }
 
-/** What a person writes to find files by name: a pattern as it stands, or a part of a name. */
+/** What is searched for, as the pattern that matches the same: a glob as it stands, or else a part of a name or, with a slash, of a path, whatever its capitals. */
 export function patternOfSearch(text: string): string {
-  return /[*?[\]/]/.test(text) ? text : `*${text.replaceAll('\\', '\\\\')}*`
+  if (/[*?[\\]/.test(text)) return text
+  const anyCase = text.replace(/\p{L}/gu, (letter) => {
+    const both = new Set([letter.toLowerCase(), letter.toUpperCase()])
+    return both.size === 2 && [...both].every((each) => each.length === letter.length) ? `[${[...both].join('')}]` : letter
+  })
+  if (!text.includes('/')) return `*${anyCase}*`
+  return text.startsWith('/') ? `**${anyCase}*` : `**/*${anyCase}*`
 }
