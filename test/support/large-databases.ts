@@ -45,21 +45,26 @@ export function makeHollowDatabase(file: string, sizeBytes: number): void {
     readSync(fd, header, 0, header.length, 0)
     const firstFree = header.readUInt32BE(28) + 1
     const pages = sizeBytes / pageBytes
-    // Each names those after it, as many as SQLite itself would have it name.
+    // Where SQLite's locks are, no page is used.
+    const lockPage = 2 ** 30 / pageBytes + 1
+    // A trunk names the leaves after it, as many as SQLite itself would have it name, and the next trunk.
     const leavesPerTrunk = pageBytes / 4 - 8
     const trunk = Buffer.alloc(pageBytes)
-    for (let at = firstFree; at <= pages; at += leavesPerTrunk + 1) {
-      const leaves = Math.min(leavesPerTrunk, pages - at)
-      const next = at + leaves + 1
+    for (let at = firstFree; at <= pages;) {
+      const leaves: number[] = []
+      let next = at + 1
+      for (; next <= pages && leaves.length < leavesPerTrunk; next++) if (next !== lockPage) leaves.push(next)
+      if (next === lockPage) next += 1
       trunk.fill(0)
       trunk.writeUInt32BE(next <= pages ? next : 0, 0)
-      trunk.writeUInt32BE(leaves, 4)
-      for (let i = 0; i < leaves; i++) trunk.writeUInt32BE(at + 1 + i, 8 + 4 * i)
+      trunk.writeUInt32BE(leaves.length, 4)
+      for (const [i, leaf] of leaves.entries()) trunk.writeUInt32BE(leaf, 8 + 4 * i)
       writeSync(fd, trunk, 0, pageBytes, (at - 1) * pageBytes)
+      at = next
     }
     header.writeUInt32BE(pages, 28)
     header.writeUInt32BE(firstFree, 32)
-    header.writeUInt32BE(pages - firstFree + 1, 36)
+    header.writeUInt32BE(pages - firstFree + 1 - (lockPage <= pages ? 1 : 0), 36)
     writeSync(fd, header, 0, header.length, 0)
     ftruncateSync(fd, sizeBytes)
   } finally {

@@ -2,6 +2,7 @@ import { closeSync, ftruncateSync, openSync, readSync, rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createFileCloner } from '../../../lib/posix-clone.ts'
+import { createFileAllocator } from '../../../lib/posix-fallocate.ts'
 import { writeFully } from '../../../lib/write-around-zeros.ts'
 
 // Larger pieces do not stay in a processor's cache between being read and being written.
@@ -9,7 +10,7 @@ const pieceBytes = 256 * 1024
 const piecesBetweenTurns = 64
 
 /**
- * Copies the first `sizeBytes` of an open file, or all there is, into a new one; where the filesystem can, the two share their blocks. Nothing is synced: a copy that a power cut
+ * Copies the first `sizeBytes` of an open file, or what there is of them, into a new one; where the filesystem can, the two share their blocks. Nothing is synced: a copy that a power cut
  * could damage is worth nothing then anyway.
  * @throws the system's error
  */
@@ -17,6 +18,7 @@ export async function copyDatabaseFile(from: number, to: string, sizeBytes: numb
   const copy = openSync(to, 'wx', 0o600)
   try {
     if (createFileCloner()?.(from, copy) === true) return onCopied(sizeBytes)
+    createFileAllocator()?.(copy, sizeBytes)
     const piece = Buffer.allocUnsafeSlow(pieceBytes)
     let position = 0
     for (let pieces = 1; ; pieces++) {
