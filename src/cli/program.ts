@@ -11,6 +11,7 @@ import { addLookCommands } from './commands/look-commands.ts'
 import { addRemovalCommands } from './commands/removal-commands.ts'
 import { addOperationCommands } from './commands/operation-commands.ts'
 import { addRestoreCommand } from './commands/restore-command.ts'
+import { addRetentionCommands } from './commands/retention-commands.ts'
 import { addRunCommands } from './commands/run-commands.ts'
 import { addRunnerCommand } from './commands/runner-command.ts'
 import { addSecretCommands } from './commands/secret-commands.ts'
@@ -32,6 +33,7 @@ export function createProgram(run: RunCommand): Command {
   addJobCommands(program, run)
   addRunCommands(program, run)
   addArtifactCommands(program, run)
+  addRetentionCommands(program, run)
   addIndexCommands(program, run)
   addOperationCommands(program, run)
   addSecretCommands(program, run)
