@@ -38,8 +38,8 @@ export interface Retention {
 }
 
 export interface RetentionStanding {
-  /** when it looked at all jobs the last time; null: not yet, since the Hub started */
-  lastPassAt: number | null
+  /** when it had looked at all jobs the last time; null: not yet, since the Hub started */
+  lastLookedAt: number | null
   /** artifacts that no rule keeps and that nobody has been asked to delete yet, for a limit or a brake is in the way */
   waiting: number
   /** jobs that could not be looked at */
@@ -66,6 +66,8 @@ export function createRetention({ store, changes, deletion, hubPolicy, clock, lo
   /** brakes that the log has named as overdue */
   const told = new Set<string>()
   let lastPass: number | null = null
+  /** when it had looked at all jobs the last time */
+  let lastLookedAt: number | null = null
   /** of each job that it takes care of, what came of the last look */
   let looks: ReadonlyMap<string, LastLook> = new Map()
 
@@ -158,6 +160,7 @@ export function createRetention({ store, changes, deletion, hubPolicy, clock, lo
       after = last.id
     }
     looks = seen
+    lastLookedAt = clock.now()
   }
 
   /** @returns how many artifacts should be deleted and must wait */
@@ -244,7 +247,7 @@ export function createRetention({ store, changes, deletion, hubPolicy, clock, lo
     standing() {
       const all = [...looks.values()]
       return {
-        lastPassAt: lastPass,
+        lastLookedAt,
         waiting: all.reduce((sum, { waiting }) => sum + waiting, 0),
         failing: all.filter(({ error }) => error !== null).length,
       }

@@ -50,7 +50,7 @@ export function registerMetrics(
   })
   const retentionLook = new Gauge({
     name: 'bastion_retention_last_look_timestamp_seconds',
-    help: 'When retention looked at all jobs the last time; 0: not yet',
+    help: 'When retention had looked at all jobs the last time; 0: not yet',
     ...shared,
   })
   const retentionWaiting = new Gauge({
@@ -122,8 +122,8 @@ export function registerMetrics(
       brakes.set({ kind }, on?.total ?? 0)
       oldestBrake.set({ kind }, on === undefined ? 0 : Math.max(0, clock.now() - on.oldest) / 1000)
     }
-    const { lastPassAt, waiting, failing } = retention.standing()
-    retentionLook.set((lastPassAt ?? 0) / 1000)
+    const { lastLookedAt, waiting, failing } = retention.standing()
+    retentionLook.set((lastLookedAt ?? 0) / 1000)
     retentionWaiting.set(waiting)
     retentionFailing.set(failing)
     connected.set(nodes.connected().length)

@@ -166,7 +166,7 @@ test('what a look came to is told: what must wait, and why a job could not be lo
   expect(await it.leaving(runs)).toEqual([runs[2]])
   const at = it.hub.clock.now()
   expect((await it.retention.describe(job.id)).last_look).toEqual({ at, waiting: 2, error: null })
-  expect(it.retention.standing()).toEqual({ lastPassAt: at, waiting: 2, failing: 1 })
+  expect(it.retention.standing()).toEqual({ lastLookedAt: at, waiting: 2, failing: 1 })
   expect(it.hub.errors.splice(0)).toHaveLength(1)
   zoneOfBroken('UTC')
   await it.look()
