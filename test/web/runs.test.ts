@@ -1,0 +1,98 @@
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdir, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { expect, test } from 'vitest'
+import { openConsole, violationsOf, whyNoBrowser } from '../support/web-browser.ts'
+import { ended, hostileName, openSampleConsole } from '../support/web-sample.ts'
+
+/** Large enough that it is written to while it is read, each time it is read. */
+const sizeBytes = 24 * 1024 * 1024
+
+test('files change while they are read, and the warning tag appears in the list that is open, with the event behind it', async (context) => {
+  if (whyNoBrowser !== undefined) return context.skip(whyNoBrowser)
+  await using console = await openConsole()
+  const { page, client, hub } = console
+  const source = path.join(hub.folder, 'busy')
+  await mkdir(source)
+  const file = path.join(source, 'ledger.db')
+  await writeFile(file, randomBytes(sizeBytes))
+  const writer = spawn(process.execPath, [path.join(import.meta.dirname, '../support/busy-writer.ts'), 'ends', file, String(sizeBytes)], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  try {
+    await new Promise((resolve) => writer.stdout.once('data', resolve))
+    const job = await client.jobs.create({
+      body: {
+        name: 'Busy',
+        source: { type: 'filesystem', paths: [source], snapshot_mode: 'off' },
+        target: { type: 'local_dir', path: path.join(hub.folder, 'backups') },
+      },
+    })
+    await page.goto(`/jobs/${job.id}?tab=runs`)
+    await page.getByText('Nothing has run yet').waitFor()
+    // Nothing is clicked and nothing is loaded again: the list hears of it.
+    const { run_id: runId } = await client.jobs.run({ params: { id: job.id } })
+    const tag = page.locator('[data-warning-tag]')
+    await tag.waitFor({ timeout: 90_000 })
+    const run = await ended(client, runId)
+    expect(run.consistency_changed_total).toBeGreaterThan(0)
+    expect(await tag.textContent()).toContain(`${run.consistency_changed_total} changed`)
+
+    await page.locator('tbody').getByText('Warning').click()
+    await page.waitForURL(`**/runs/${runId}`)
+    await page.getByRole('table', { name: 'Files that changed' }).getByText('ledger.db').waitFor()
+    await page.getByRole('button', { name: 'Show the event' }).click()
+    await page.getByText('"changed_total"').waitFor()
+    expect(await violationsOf(page)).toEqual([])
+    expect(console.complaints).toEqual([])
+  } finally {
+    writer.kill('SIGKILL')
+  }
+})
+
+test('a name of a file is text wherever it shows, and its download has its bytes', async (context) => {
+  if (whyNoBrowser !== undefined) return context.skip(whyNoBrowser)
+  await using console = await openSampleConsole()
+  const { page, ids } = console
+  await page.goto(`/runs/${ids.runId}/files?path=${encodeURIComponent(ids.source.slice(1))}`)
+  await page.getByText(hostileName, { exact: true }).waitFor()
+  expect(await page.locator('img[src="x"]').count()).toBe(0)
+  const downloading = page.waitForEvent('download')
+  await page.getByRole('link', { name: `Download ${hostileName}` }).click()
+  const chunks: Buffer[] = []
+  for await (const chunk of await (await downloading).createReadStream()) chunks.push(chunk as Buffer)
+  expect(Buffer.concat(chunks).toString()).toBe('harmless')
+  expect(console.complaints).toEqual([])
+})
+
+test('a run with fifty thousand events opens, draws few of them, and finds the one that matters', async (context) => {
+  if (whyNoBrowser !== undefined) return context.skip(whyNoBrowser)
+  await using console = await openSampleConsole()
+  const { page, ids, hub, client } = console
+  const total = 50_000
+  const before = (await client.runs.events({ params: { id: ids.runId } })).items.length
+  addEvents(path.join(hub.folder, 'data', 'bastion.db'), ids.runId, before, total)
+
+  await page.goto(`/runs/${ids.runId}`)
+  await page.getByRole('heading', { name: ids.jobName }).waitFor()
+  await page.getByText('50,000', { exact: true }).waitFor({ timeout: 60_000 })
+  const list = page.getByRole('region', { name: 'Events' })
+  expect(await list.locator('li').count()).toBeLessThan(100)
+  await page.getByLabel('Search the events').fill('needle')
+  await list.getByText('a needle among them').waitFor()
+  expect(await list.locator('li').count()).toBe(1)
+  expect(console.complaints).toEqual([])
+})
+
+/** As a run that never stops talking would have left them. */
+function addEvents(file: string, runId: string, before: number, total: number): void {
+  using database = new DatabaseSync(file)
+  database.exec('pragma busy_timeout = 10000; begin immediate')
+  const insert = database.prepare(
+    "insert into run_events (run_id, seq, ts, level, kind, message, fields) values (?, ?, ?, 'info', 'part_stored', ?, '{}')",
+  )
+  for (let seq = before + 1; seq <= total; seq += 1) insert.run(runId, seq, Date.now(), seq === 40_000 ? 'a needle among them' : `part ${seq}`)
+  database.exec('commit')
+}
