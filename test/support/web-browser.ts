@@ -48,6 +48,8 @@ export async function watchedContext(browser: Browser, hub: Pick<HttpHub, 'url'>
     reducedMotion: 'reduce',
     ...looks,
   })
+  // A machine that is busy is slow, not broken.
+  context.setDefaultTimeout(90_000)
   const complaints: string[] = []
   context.on('request', (request) => {
     const { origin, protocol } = new URL(request.url())

@@ -1,5 +1,6 @@
 import { formatSchema } from '../../core/artifact.ts'
-import type { RunOutcome } from '../../core/run.ts'
+import type { RunOutcome, StoredArtifact } from '../../core/run.ts'
+import type { Progress } from '../../core/run-event.ts'
 import { jobTargetSchema } from '../../protocol/job-spec.ts'
 import { noteRetentionFacts } from '../artifacts/retention-facts.ts'
 import type { RunChange, RunRecord } from '../store/run-store.ts'
@@ -14,7 +15,13 @@ type StoredOutcome = Extract<RunOutcome, { artifact: unknown }>
 export async function finishRun(change: WorkChange, run: RunRecord, outcome: RunOutcome, retryId: string): Promise<void> {
   const hasArtifact = outcome.status === 'success' || outcome.status === 'warning'
   // Before the run moves, for its offer goes when it has ended.
-  const also = hasArtifact ? { ...columnsOf(outcome), ...(await keepArtifact(change, run, outcome)) } : {}
+  const also = hasArtifact
+    ? {
+        ...columnsOf(outcome),
+        progress: wholeProgress(outcome.artifact, change.now - (run.started_at ?? change.now)),
+        ...(await keepArtifact(change, run, outcome)),
+      }
+    : {}
   const move = await moveWork(runBooks, change, run, { type: 'end', outcome }, also)
   if ('refused' in move) throw new Error(move.refused)
   if (outcome.status === 'failed') await retryFailed(change, run, outcome.error, retryId)
@@ -22,6 +29,13 @@ export async function finishRun(change: WorkChange, run: RunRecord, outcome: Run
 
 function columnsOf({ artifact, consistency_changed_total, issues, summary }: StoredOutcome): RunChange {
   return { grade: artifact.grade, consistency_changed_total, issues_total: issues.total, summary: { ...summary, artifact, issues } }
+}
+
+/** What was told last came up to a second before the end, and of a short run nothing at all. */
+function wholeProgress({ totals }: StoredArtifact, tookMs: number): Progress {
+  const { files = 0, dirs = 0, source_bytes: bytes = 0, stored_bytes = 0 } = totals
+  const done = { files, dirs, bytes }
+  return { stage: 'complete', done, total: done, rate_bps: Math.round(bytes / Math.max(0.001, tookMs / 1000)), eta_s: 0, stored_bytes }
 }
 
 async function keepArtifact({ tx, announce, now }: WorkChange, run: RunRecord, outcome: StoredOutcome): Promise<RunChange> {

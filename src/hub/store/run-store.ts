@@ -40,6 +40,7 @@ export type RunChange = Partial<
     | 'grade'
     | 'consistency_changed_total'
     | 'issues_total'
+    | 'progress'
   >
 > & { offer?: KeptOffer | null; summary?: Record<string, unknown>; is_clean?: boolean }
 
@@ -115,13 +116,14 @@ export function createRunStore(databases: Databases): RunStore {
       if (cursor !== undefined) query = query.where('id', '<', cursor)
       return pageOf(await query.execute(), limit, (row) => row.id, listedRun)
     },
-    async change(id, from, { offer, summary, error, is_clean, ...plain }) {
+    async change(id, from, { offer, summary, error, progress, is_clean, ...plain }) {
       const { numUpdatedRows } = await write
         .updateTable('runs')
         .set({
           ...plain,
           ...(error !== undefined && { error: error === null ? null : writeJson(failureSchema, error) }),
           ...(offer !== undefined && { offer: offer === null ? null : writeJson(keptOfferSchema, offer) }),
+          ...(progress !== undefined && { progress: progress === null ? null : writeJson(progressSchema, progress) }),
           ...(summary !== undefined && { summary: writeJson(summarySchema, summary) }),
           ...(is_clean !== undefined && { is_clean: is_clean ? 1 : 0 }),
         })

@@ -29,6 +29,7 @@ export const overviewSchema = z.object({
   /** what the Hub's own node does next, at most 10 */
   upcoming: z.array(z.object({ id: jobIdSchema, name: z.string(), next_run_at: timestampSchema })),
 })
+export type Overview = z.infer<typeof overviewSchema>
 
 export const overviewRoutes = describeRoutes({
   get: {

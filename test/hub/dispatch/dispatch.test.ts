@@ -268,7 +268,7 @@ test('a run that was complete before it could be canceled is a success', async (
   expect(await hub.reaches(run_id, 'finished')).toMatchObject({ status: 'success' })
 })
 
-test('the last progress is kept and told', async () => {
+test('the last progress is kept and told, and a run that has ended well has all of it', async () => {
   await using hub = await openDispatchCase()
   const job = await hub.addJob()
   const node = hub.connect()
@@ -284,6 +284,11 @@ test('the last progress is kept and told', async () => {
   node.send({ type: 'run.progress', run_id, progress })
   expect(await told.promise).toEqual(progress)
   expect((await hub.store.runs.get(run_id))?.progress).toEqual(progress)
+  const totals = { files: 3, dirs: 2, source_bytes: 900, stored_bytes: 400 }
+  const outcome = { ...storedOutcome, artifact: { ...storedOutcome.artifact, totals } }
+  node.send({ type: 'run.finished', run_id, last_seq: 0, outcome })
+  const done = { files: 3, dirs: 2, bytes: 900 }
+  expect((await hub.reaches(run_id, 'finished')).progress).toMatchObject({ stage: 'complete', done, total: done, stored_bytes: 400, eta_s: 0 })
 })
 
 test('a run waits for its node, and fails when that has not come for a day', async () => {

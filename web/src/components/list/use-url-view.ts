@@ -7,6 +7,16 @@ export function useUrlView<const Defaults extends Readonly<Record<string, string
 ): { [Name in keyof Defaults]: WritableComputedRef<string> } {
   const route = useRoute()
   const router = useRouter()
+  let chosen: Partial<Record<string, string>> = {}
+
+  /** What is chosen in one go is one step, for the address changes only later. */
+  function keep(): void {
+    const query = { ...route.query, ...chosen }
+    chosen = {}
+    const kept = Object.entries(query).filter(([name, value]) => value !== (defaults as Readonly<Record<string, string>>)[name])
+    void router.replace({ query: Object.fromEntries(kept), hash: route.hash })
+  }
+
   const entries = Object.entries(defaults).map(([name, standard]) => [
     name,
     computed({
@@ -15,8 +25,8 @@ export function useUrlView<const Defaults extends Readonly<Record<string, string
         return typeof given === 'string' ? given : standard
       },
       set: (value: string) => {
-        const { [name]: _, ...others } = route.query
-        void router.replace({ query: value === standard ? others : { ...others, [name]: value }, hash: route.hash })
+        if (Object.keys(chosen).length === 0) queueMicrotask(keep)
+        chosen[name] = value
       },
     }),
   ])

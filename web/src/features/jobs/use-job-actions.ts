@@ -30,10 +30,19 @@ export function useJobActions() {
         actions: [{ label: t('jobs.watch'), color: 'neutral', variant: 'outline', onClick: () => void router.push(`/runs/${started.run_id}`) }],
       })
     },
-    async archive({ id, name }: Pick<Job, 'id' | 'name'>): Promise<void> {
-      if ((await orTell(client.jobs.archive({ params: { id } }))) === undefined) return
+    async archive({ id, name }: Pick<Job, 'id' | 'name'>, { deletesBackups = false } = {}): Promise<void> {
+      const query = { delete_artifacts: deletesBackups ? ('true' as const) : ('false' as const) }
+      if ((await orTell(client.jobs.archive({ params: { id }, query }))) === undefined) return
       toast.add({ title: t('jobs.archived', { name }), icon: 'i-lucide-archive', color: 'neutral' })
       await refresh(id)
+    },
+    /** `fate`: what becomes of its backups, where it has any */
+    async remove({ id, name }: Pick<Job, 'id' | 'name'>, fate?: 'keep' | 'delete'): Promise<'removed' | 'removing' | undefined> {
+      const answer = await orTell(client.jobs.remove({ params: { id }, query: { artifacts: fate } }))
+      if (answer === undefined) return undefined
+      toast.add({ title: t(`jobs.${answer.result}`, { name }), icon: 'i-lucide-trash-2', color: 'neutral' })
+      await refresh(id)
+      return answer.result
     },
     async unarchive({ id }: Pick<Job, 'id'>): Promise<void> {
       await orTell(client.jobs.unarchive({ params: { id } }))

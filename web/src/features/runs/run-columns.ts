@@ -7,11 +7,11 @@ import type { ListColumn } from '../../components/list/list-column.ts'
 export function useRunColumns({ withJob }: { withJob: boolean }) {
   const { t } = useTexts()
   return computed<ListColumn<Run>[]>(() => [
-    { key: 'state', title: t('runs.column.state'), width: withJob ? '7.5rem' : '10rem', isFixed: true },
+    { key: 'state', title: t('runs.column.state'), width: withJob ? '7rem' : '10rem', isFixed: true },
     ...(withJob ? [{ key: 'job', title: t('runs.column.job'), isFixed: true }] : []),
-    { key: 'warning', title: t('runs.column.warning'), width: '8.5rem' },
+    { key: 'warning', title: t('runs.column.warning'), width: 'clamp(6.5rem, 12vw, 9.5rem)' },
     { key: 'grade', title: t('runs.column.grade'), width: '8.5rem', from: 'md' },
-    { key: 'started', title: t('runs.column.started'), width: '8rem' },
+    { key: 'started', title: t('runs.column.started'), width: 'clamp(6.5rem, 12vw, 9rem)' },
     { key: 'duration', title: t('runs.column.duration'), width: '7rem', align: 'end', from: 'sm' },
     { key: 'bytes', title: t('runs.column.bytes'), width: '7rem', align: 'end', from: 'lg' },
     { key: 'stored', title: t('runs.column.stored'), width: '7rem', align: 'end', from: 'xl' },

@@ -22,6 +22,7 @@ export const secretsEn = {
   exported: 'Kept apart',
   notExported: 'Not exported',
   export: 'Export the key',
+  exportColumn: 'Export',
   exportTitle: 'Export the key {name}',
   exportText:
     'Whoever has this key can open every backup encrypted to it. You need it when the disk of this Hub is gone. Your password is asked for again.',

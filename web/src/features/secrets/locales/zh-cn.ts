@@ -25,6 +25,7 @@ export const secretsZhCn: SameKeys<typeof secretsEn> = {
   exported: '另行保存',
   notExported: '尚未导出',
   export: '导出密钥',
+  exportColumn: '导出',
   exportTitle: '导出密钥 {name}',
   exportText: '持有此密钥的人可以打开用它加密的所有备份。当此 Hub 的磁盘损坏时您将需要它。需要再次输入密码。',
   password: '您的密码',
