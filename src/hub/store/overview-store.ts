@@ -1,5 +1,7 @@
 import { sql } from 'kysely'
+import { uuidv7 } from '../../core/ids.ts'
 import { type Run, type RunState, runStates, runStatus, type RunStatus } from '../../core/run.ts'
+import type { RunDay } from '../../protocol/http/overview-routes.ts'
 import type { Databases } from './databases.ts'
 import { listedColumns, listedRun } from './run-row.ts'
 
@@ -18,7 +20,12 @@ export interface OverviewStore {
   running(limit: number): Promise<Run[]>
   /** Jobs whose last run that ended has failed, with that run, the job made last first. */
   failing(limit: number): Promise<{ job_id: string; job_name: string; run: Run }[]>
+  /** What was asked for since then, by job and by 24 hours. */
+  days(since: number): Promise<RunDay[]>
 }
+
+const dayMs = 24 * 3600_000
+const firstOfItsMillisecond = new Uint8Array(10)
 
 const statesOf = (status: RunStatus): RunState[] => runStates.filter((state) => runStatus(state) === status)
 
@@ -100,6 +107,25 @@ export function createOverviewStore({ read }: Databases): OverviewStore {
         .limit(limit)
         .execute()
       return rows.map(({ job_name, ...row }) => ({ job_id: row.job_id, job_name, run: listedRun(row) }))
+    },
+    async days(since) {
+      return (
+        read
+          .selectFrom('runs')
+          .select([
+            'job_id',
+            sql<number>`cast((created_at - ${since}) / ${sql.lit(dayMs)} as integer)`.as('day'),
+            sql<number>`count(*)`.as('runs'),
+            sql<number>`count(*) filter (where state = 'failed')`.as('failed'),
+            sql<number>`count(*) filter (where outcome = 'warning')`.as('warned'),
+          ])
+          // Ids sort by the time they were made.
+          .where('id', '>=', uuidv7(since, firstOfItsMillisecond))
+          .where('created_at', '>=', since)
+          // The plus keeps SQLite from reading every run in the order of its job.
+          .groupBy([sql`+job_id`, 'day'])
+          .execute()
+      )
     },
   }
 }

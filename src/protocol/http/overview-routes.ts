@@ -31,7 +31,28 @@ export const overviewSchema = z.object({
 })
 export type Overview = z.infer<typeof overviewSchema>
 
+/** Runs of one job that were asked for within one day. */
+export const runDaySchema = z.object({
+  job_id: jobIdSchema,
+  /** 0: the first 24 hours after `since` */
+  day: count,
+  runs: count,
+  failed: count,
+  /** ended well, but for what deserves a look */
+  warned: count,
+})
+export type RunDay = z.infer<typeof runDaySchema>
+
 export const overviewRoutes = describeRoutes({
+  days: {
+    method: 'GET',
+    path: '/overview/days',
+    summary: 'How the runs of each job ended, day by day; days on which a job had none are left out',
+    access: 'viewer',
+    /** `since`: where the first day begins, at most 31 days ago; what is earlier is taken for that */
+    query: z.object({ since: z.coerce.number<number | string>().pipe(timestampSchema) }),
+    answer: { status: 200, json: z.object({ since: timestampSchema, days: z.array(runDaySchema) }) },
+  },
   get: {
     method: 'GET',
     path: '/overview',

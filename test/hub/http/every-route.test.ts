@@ -254,6 +254,9 @@ test('every route answers as the document says that the Hub serves, from an empt
   expect(failed).toMatchObject({ status: 'failed', error_code: 'source_not_found' })
   await fails(client.runs.entries({ params: { id: failed.id } }), 'artifact_not_found')
   expect(await client.overview.get()).toMatchObject({ jobs: { active: 1, failing: 1 }, failing: [{ job_name: 'letters', run: { id: failed.id } }] })
+  const since = Date.now() - 24 * 3600_000
+  const { days } = await client.overview.days({ query: { since } })
+  expect(days).toEqual([{ job_id: job.id, day: expect.any(Number), runs: expect.any(Number), failed: 1, warned: expect.any(Number) }])
 
   // One that waits for its turn can be canceled before it began.
   await client.settings.replace({ body: { runs_per_node: 1 } })

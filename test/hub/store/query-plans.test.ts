@@ -244,6 +244,10 @@ const questions: Record<string, [ask: Parameters<typeof plansOf>[0], plans: stri
     ['SEARCH runs USING COVERING INDEX runs_state (state=?)', 'SEARCH runs USING COVERING INDEX runs_state (state=?)'],
   ],
   'what runs now': [({ overview }) => overview.running(20), ['SEARCH runs USING INDEX runs_state (state=?) | USE TEMP B-TREE FOR ORDER BY']],
+  'runs day by day': [
+    ({ overview }) => overview.days(someTime),
+    ['SEARCH runs USING INDEX sqlite_autoindex_runs_1 (id>?) | USE TEMP B-TREE FOR GROUP BY'],
+  ],
   'what fails': [
     ({ overview }) => overview.failing(20),
     [

@@ -26,6 +26,8 @@ export function settingsHandlers({ settings }: Pick<HttpServices, 'settings'>): 
   }
 }
 
+const longestLookMs = 31 * 24 * 3600_000
+
 export function overviewHandlers({ store, clock }: Pick<HttpServices, 'store' | 'clock'>): Handlers<typeof overviewRoutes> {
   return {
     async get() {
@@ -51,6 +53,10 @@ export function overviewHandlers({ store, clock }: Pick<HttpServices, 'store' | 
         upcoming,
         drills: { ...proven, failing: failingDrills },
       }
+    },
+    async days({ query }) {
+      const since = Math.max(query.since, clock.now() - longestLookMs)
+      return { since, days: await store.overview.days(since) }
     },
   }
 }

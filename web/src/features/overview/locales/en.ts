@@ -22,5 +22,15 @@ export const overviewEn = {
   queued: '{count} queued',
   quiet: 'Nothing is running.',
   upcoming: 'Next',
-  history: 'Newest runs',
+  history: 'The last 30 days',
+  allJobs: 'one job | one job | All {count} jobs',
+  artifacts: 'no backups | one backup | {count} backups',
+  stored: '{size} stored',
+  day: {
+    none: 'no runs',
+    good: 'no runs | one run, good | {count} runs, all good',
+    warned: 'no runs | one run, with a warning | {count} runs, some with warnings',
+    failed: 'no runs | one run, failed | {count} runs, {failed} failed',
+    summary: 'no runs | one run, {failed} failed, {warned} with warnings | {count} runs, {failed} failed, {warned} with warnings',
+  },
 }

@@ -24,5 +24,15 @@ export const overviewZhCn: SameKeys<typeof overviewEn> = {
   queued: '{count} 个排队中',
   quiet: '当前没有运行。',
   upcoming: '接下来',
-  history: '最近的运行',
+  history: '最近 30 天',
+  allJobs: '1 个任务 | 1 个任务 | 全部 {count} 个任务',
+  artifacts: '没有备份 | 1 个备份 | {count} 个备份',
+  stored: '已存储 {size}',
+  day: {
+    none: '没有运行',
+    good: '没有运行 | 1 次运行，良好 | {count} 次运行，全部良好',
+    warned: '没有运行 | 1 次运行，有警告 | {count} 次运行，部分有警告',
+    failed: '没有运行 | 1 次运行，失败 | {count} 次运行，{failed} 次失败',
+    summary: '没有运行 | 1 次运行，{failed} 次失败，{warned} 次有警告 | {count} 次运行，{failed} 次失败，{warned} 次有警告',
+  },
 }
