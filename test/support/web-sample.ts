@@ -2,6 +2,7 @@ import { mkdir, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Client } from '../../src/client/client.ts'
 import { openConsole } from './web-browser.ts'
+import { addPastRuns } from './web-past.ts'
 
 export type SampleConsole = Awaited<ReturnType<typeof openSampleConsole>>
 
@@ -33,14 +34,17 @@ async function fill(folder: string, client: Client) {
     retention: { mode: 'custom', keep_last: 1, keep_weekly: 8, keep_monthly: 12 },
   })
   const failing = await jobOf('Photos', { source: { type: 'filesystem', paths: [path.join(folder, 'not-there')] }, retry: { attempts: 0 } })
-  await jobOf('Mail', { schedule: '*/30 * * * *' })
+  await jobOf('Mail', { schedule: '*/30 * * * *', pipeline: { encryption: { type: 'age_x25519', key_name: 'default' } } })
+  const home = await jobOf('Home directories', { schedule: '15 1 * * *' })
+  addPastRuns(folder, good.id, 'ssssssfssssssssssswsssssssss')
+  addPastRuns(folder, failing.id, '      ssssssssswsssssssfssff')
+  addPastRuns(folder, home.id, 'sswsssssssss sssssswssssssssw')
   const { run_id: runId } = await client.jobs.run({ params: { id: good.id } })
   const { run_id: failedRunId } = await client.jobs.run({ params: { id: failing.id } })
-  await ended(client, runId)
-  await ended(client, failedRunId)
+  await Promise.all([runId, failedRunId].map((id) => ended(client, id)))
   for (let i = 0; i < 2; i += 1) {
     await writeFile(path.join(source, `added-${i}.txt`), 'new')
-    for (const { id } of [good, failing]) await ended(client, (await client.jobs.run({ params: { id } })).run_id)
+    await Promise.all([good, failing].map(async ({ id }) => ended(client, (await client.jobs.run({ params: { id } })).run_id)))
   }
   const { items: runs } = await client.runs.list({ query: { job_id: good.id, limit: 1 } })
   await client.artifacts.pin({ params: { id: good.id, run_id: runId } })

@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 import { openConsole, violationsOf, whyNoBrowser } from '../support/web-browser.ts'
-import { ended, hostileName, openSampleConsole } from '../support/web-sample.ts'
+import { addEvents } from '../support/web-past.ts'
+import { ended, hostileName } from '../support/web-sample.ts'
 
 /** Large enough that it is written to while it is read, each time it is read. */
 const sizeBytes = 24 * 1024 * 1024
@@ -54,9 +54,9 @@ test('files change while they are read, and the warning tag appears in the list 
 
 test('a name of a file is text wherever it shows, and its download has its bytes', async (context) => {
   if (whyNoBrowser !== undefined) return context.skip(whyNoBrowser)
-  await using console = await openSampleConsole()
-  const { page, ids } = console
-  await page.goto(`/runs/${ids.runId}/files?path=${encodeURIComponent(ids.source.slice(1))}`)
+  await using console = await openConsole()
+  const { page, runId, source } = await aStoredRun(console)
+  await page.goto(`/runs/${runId}/files?path=${encodeURIComponent(source.slice(1))}`)
   await page.getByText(hostileName, { exact: true }).waitFor()
   expect(await page.locator('img[src="x"]').count()).toBe(0)
   const downloading = page.waitForEvent('download')
@@ -67,32 +67,39 @@ test('a name of a file is text wherever it shows, and its download has its bytes
   expect(console.complaints).toEqual([])
 })
 
-test('a run with fifty thousand events opens, draws few of them, and finds the one that matters', async (context) => {
+test('a run with fifty thousand events opens, draws few of them, scrolls to any, and finds the one that matters', async (context) => {
   if (whyNoBrowser !== undefined) return context.skip(whyNoBrowser)
-  await using console = await openSampleConsole()
-  const { page, ids, hub, client } = console
-  const total = 50_000
-  const before = (await client.runs.events({ params: { id: ids.runId } })).items.length
-  addEvents(path.join(hub.folder, 'data', 'bastion.db'), ids.runId, before, total)
+  await using console = await openConsole()
+  const { page, runId, jobName } = await aStoredRun(console)
+  const after = (await console.client.runs.events({ params: { id: runId } })).items.length
+  addEvents(console.hub.folder, runId, { after, upTo: 50_000, needle: 'a needle among them' })
 
-  await page.goto(`/runs/${ids.runId}`)
-  await page.getByRole('heading', { name: ids.jobName }).waitFor()
-  await page.getByText('50,000', { exact: true }).waitFor({ timeout: 60_000 })
+  await page.goto(`/runs/${runId}`)
+  await page.getByRole('heading', { name: jobName }).waitFor()
+  await page.getByText('50,000', { exact: true }).waitFor()
   const list = page.getByRole('region', { name: 'Events' })
-  expect(await list.locator('li').count()).toBeLessThan(100)
+  const lines = list.locator('li')
+  expect(await lines.count()).toBeLessThan(100)
+  await list.focus()
+  await page.keyboard.press('End')
+  await list.getByText('part 50000', { exact: true }).waitFor()
+  expect(await lines.count()).toBeLessThan(100)
   await page.getByLabel('Search the events').fill('needle')
   await list.getByText('a needle among them').waitFor()
-  expect(await list.locator('li').count()).toBe(1)
+  expect(await lines.count()).toBe(1)
   expect(console.complaints).toEqual([])
 })
 
-/** As a run that never stops talking would have left them. */
-function addEvents(file: string, runId: string, before: number, total: number): void {
-  using database = new DatabaseSync(file)
-  database.exec('pragma busy_timeout = 10000; begin immediate')
-  const insert = database.prepare(
-    "insert into run_events (run_id, seq, ts, level, kind, message, fields) values (?, ?, ?, 'info', 'part_stored', ?, '{}')",
-  )
-  for (let seq = before + 1; seq <= total; seq += 1) insert.run(runId, seq, Date.now(), seq === 40_000 ? 'a needle among them' : `part ${seq}`)
-  database.exec('commit')
+/** A job with one backup, among it a file with a name nobody should trust. */
+async function aStoredRun({ page, client, hub }: Awaited<ReturnType<typeof openConsole>>) {
+  const source = path.join(hub.folder, 'srv')
+  await mkdir(source)
+  await writeFile(path.join(source, hostileName), 'harmless')
+  const jobName = 'Letters'
+  const job = await client.jobs.create({
+    body: { name: jobName, source: { type: 'filesystem', paths: [source] }, target: { type: 'local_dir', path: path.join(hub.folder, 'backups') } },
+  })
+  const { run_id: runId } = await client.jobs.run({ params: { id: job.id } })
+  await ended(client, runId)
+  return { page, runId, jobName, source }
 }

@@ -8,7 +8,6 @@ export const appEn = {
   search: 'Search or jump to …',
   searchNothing: 'Nothing found',
   goTo: 'Go to',
-  actions: 'Actions',
   jobs: 'Jobs',
   runs: 'Recent runs',
   palette: 'Command palette',

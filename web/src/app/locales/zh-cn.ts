@@ -10,7 +10,6 @@ export const appZhCn: SameKeys<typeof appEn> = {
   search: '搜索或跳转…',
   searchNothing: '没有找到',
   goTo: '前往',
-  actions: '操作',
   jobs: '任务',
   runs: '最近的运行',
   palette: '命令面板',

@@ -19,7 +19,6 @@ export const accountEn = {
     differ: 'The two passwords differ.',
     passwordHelp: 'At least 10 characters.',
     submit: 'Make the administrator',
-    done: 'This Hub is set up already.',
   },
   changePassword: {
     title: 'Password',
@@ -30,7 +29,6 @@ export const accountEn = {
   },
   sessions: {
     title: 'Sessions',
-    text: 'Where you are signed in.',
     current: 'this one',
     lastSeen: 'Last seen',
     expires: 'Ends',

@@ -22,7 +22,6 @@ export const accountZhCn: SameKeys<typeof accountEn> = {
     differ: '两次输入的密码不一致。',
     passwordHelp: '至少 10 个字符。',
     submit: '创建管理员',
-    done: '此 Hub 已完成设置。',
   },
   changePassword: {
     title: '密码',
@@ -33,7 +32,6 @@ export const accountZhCn: SameKeys<typeof accountEn> = {
   },
   sessions: {
     title: '会话',
-    text: '您在哪些地方登录。',
     current: '当前会话',
     lastSeen: '最近活动',
     expires: '到期',

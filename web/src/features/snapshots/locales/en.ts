@@ -13,7 +13,6 @@ export const snapshotsEn = {
   ignored: 'Ignored',
   encrypted: 'encrypted',
   holes: 'one place was not read | {count} places were not read',
-  damaged: 'Damaged',
   compare: {
     title: 'Compare',
     act: 'Compare …',
@@ -28,7 +27,6 @@ export const snapshotsEn = {
     column: { kind: 'Change', path: 'Path', what: 'What', size: 'Size', changed: 'Written', get: 'Get' },
   },
   judge: 'Say what it is worth',
-  open: 'Show',
   browse: 'Browse files',
   run: 'Run',
   pin: 'Pin',
@@ -98,7 +96,6 @@ export const snapshotsEn = {
   },
   task: {
     title: 'Delete',
-    none: 'Nobody has asked for it to be deleted.',
     status: {
       queued: 'Queued',
       running: 'Running',
@@ -118,10 +115,8 @@ export const snapshotsEn = {
     next: 'next attempt',
     retryNow: 'Retry now',
     ignore: 'Ignore',
-    unignore: 'No longer ignore',
     ignoreText: 'It is hidden from lists and holds nothing back any more. What is on the target stays there.',
     log: 'Delete log',
-    logEmpty: 'Nothing has happened yet.',
     force: 'with force',
   },
   remove: {
@@ -140,7 +135,6 @@ export const snapshotsEn = {
     gone: 'Nothing of these is left to delete.',
     phrase: 'delete one | delete {count}',
     act: 'Delete one | Delete {count}',
-    safer: 'To keep less by rules rather than by hand, let retention do it.',
     result: {
       queued: 'One delete is queued | {count} deletes are queued',
       already: 'one was asked for before | {count} were asked for before',

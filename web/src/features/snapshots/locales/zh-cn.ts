@@ -16,7 +16,6 @@ export const snapshotsZhCn: SameKeys<typeof snapshotsEn> = {
   ignored: '已忽略',
   encrypted: '已加密',
   holes: '{count} 处未读取',
-  damaged: '已损坏',
   compare: {
     title: '比较',
     act: '比较…',
@@ -31,7 +30,6 @@ export const snapshotsZhCn: SameKeys<typeof snapshotsEn> = {
     column: { kind: '变化', path: '路径', what: '差异', size: '大小', changed: '写入时间', get: '下载' },
   },
   judge: '判断它是否可信',
-  open: '显示',
   browse: '浏览文件',
   run: '运行',
   pin: '固定',
@@ -101,7 +99,6 @@ export const snapshotsZhCn: SameKeys<typeof snapshotsEn> = {
   },
   task: {
     title: '删除',
-    none: '没有人要求删除它。',
     status: {
       queued: '排队中',
       running: '进行中',
@@ -121,10 +118,8 @@ export const snapshotsZhCn: SameKeys<typeof snapshotsEn> = {
     next: '下次尝试',
     retryNow: '立即重试',
     ignore: '忽略',
-    unignore: '不再忽略',
     ignoreText: '它将从列表中隐藏，不再阻碍任何事情。目标上的内容保持不变。',
     log: '删除日志',
-    logEmpty: '还没有发生任何事。',
     force: '强制',
   },
   remove: {
@@ -143,7 +138,6 @@ export const snapshotsZhCn: SameKeys<typeof snapshotsEn> = {
     gone: '这些备份都没有可删除的内容了。',
     phrase: '删除 {count}',
     act: '删除 {count} 份',
-    safer: '若要按规则而不是手动减少备份，请使用保留策略。',
     result: {
       queued: '{count} 个删除已排队',
       already: '{count} 个之前已要求',
