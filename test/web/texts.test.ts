@@ -5,16 +5,10 @@ import { expect, test } from 'vitest'
 import { errorCodes } from '../../src/core/errors.ts'
 import { en } from '../../web/src/locales/en.ts'
 import { zhCn } from '../../web/src/locales/zh-cn.ts'
+import { flatTexts } from '../support/web-texts.ts'
 
-type Texts = { readonly [key: string]: string | Texts }
-
-const flat = (texts: Texts, prefix = ''): [key: string, text: string][] =>
-  Object.entries(texts).flatMap(([key, value]) =>
-    typeof value === 'string' ? [[prefix + key, value] as [string, string]] : flat(value, `${prefix}${key}.`),
-  )
-
-const english = new Map(flat(en))
-const chinese = new Map(flat(zhCn))
+const english = new Map(flatTexts(en))
+const chinese = new Map(flatTexts(zhCn))
 
 test('both languages have the same texts, and none is empty', () => {
   expect([...chinese.keys()].toSorted()).toEqual([...english.keys()].toSorted())

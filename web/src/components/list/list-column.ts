@@ -4,6 +4,8 @@ export interface ListColumn<Row> {
   title: string
   /** a CSS width, such as `8rem`; what has none shares the rest */
   width?: string
+  /** on phones, where it is another */
+  narrowWidth?: string
   align?: 'end'
   /** shown from this width of the window on: `md` is not on phones */
   from?: 'sm' | 'md' | 'lg' | 'xl' | '2xl'
