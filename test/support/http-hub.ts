@@ -32,6 +32,8 @@ export interface HttpHubOptions {
   withNode?: boolean
   /** of the Hub, not of its node */
   clock?: Clock
+  /** what its node may look at and freeze, beside looking at its own folder */
+  sourceRoots?: readonly string[]
 }
 
 /** A Hub that listens on a port of its own, with a real node. */
@@ -42,6 +44,7 @@ export async function startHttpHub({
   webDirectory,
   withNode = true,
   clock = systemClock,
+  sourceRoots = [],
 }: HttpHubOptions = {}): Promise<HttpHub> {
   await using opened = new AsyncDisposableStack()
   const folder = opened.use(await temporaryFolder()).path
@@ -67,7 +70,7 @@ export async function startHttpHub({
       await openExecutor({
         dataDir: dataDirectory,
         runnerCommand: [process.execPath, path.join(import.meta.dirname, '../../src/cli/main.ts'), 'runner'],
-        policy: { browseRoots: [folder], snapshotRoots: [] },
+        policy: { browseRoots: [folder, ...sourceRoots], snapshotRoots: sourceRoots },
         streams,
         version: testVersion,
         clock: systemClock,

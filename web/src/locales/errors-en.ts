@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../../src/core/errors.ts'
 import { errorCodes } from '../../../src/core/errors.ts'
+import { literal } from './literal.ts'
 
 const titles = {
   snapshot_unavailable: 'No source snapshot',
@@ -45,8 +46,3 @@ const titles = {
 export const errorsEn = Object.fromEntries(
   Object.entries(titles).map(([code, title]) => [code, { title, hint: literal(errorCodes[code as ErrorCode].hint) }]),
 ) as Record<ErrorCode, { title: string; hint: string }>
-
-/** As it stands: these letters mean something to the message format. */
-function literal(text: string): string {
-  return text.replace(/[@{}|]/g, (letter) => `{'${letter}'}`)
-}
