@@ -6,7 +6,7 @@ import { flatTexts } from '../support/web-texts.ts'
 import { webPages } from '../support/web-pages.ts'
 import { openSampleConsole } from '../support/web-sample.ts'
 
-// Each page four times takes its time where the machine is busy.
+// Each page three times takes its time where the machine is busy.
 const timeoutMs = 600_000
 
 test(
