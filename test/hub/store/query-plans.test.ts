@@ -93,11 +93,13 @@ const retentionQuestions: Record<string, [ask: Parameters<typeof plansOf>[0], pl
   ],
   'what retention has asked for': [
     ({ retention }) => retention.requestedWithin('job', { since: 0, until: 1 }),
-    ['SEARCH artifact_delete_tasks USING COVERING INDEX artifact_delete_tasks_asked (job_id=? AND requested_by=? AND requested_at>?)'],
+    [
+      'SEARCH artifact_delete_tasks USING COVERING INDEX artifact_delete_tasks_asked (job_id=? AND requested_by=? AND requested_at>? AND requested_at<?)',
+    ],
   ],
   'what a run is compared with': [
     ({ retention }) => retention.acceptedBefore(id, 'job', { until: 1, limit: 5 }),
-    ['SEARCH run_artifacts USING INDEX run_artifacts_job (job_id=?)'],
+    ['SEARCH run_artifacts USING INDEX run_artifacts_job (job_id=? AND ended_at<?)'],
   ],
   'what waits for a judgement': [
     ({ retention }) => retention.unjudged('job', 10),
