@@ -18,6 +18,12 @@ export function failureOutcome(to: BytePath, error: unknown): ExtractOutcome {
   const { code, message } = error as NodeJS.ErrnoException
   if (code === undefined) throw error
   if (code === 'ENOTDIR' || code === 'ELOOP') return { kind: 'conflict', message: `${text}: something that is no directory stands on the way` }
-  if (fatal.has(code)) throw new BastionError('restore_failed', `the destination cannot be written: ${code} at ${text}`, { cause: error })
+  if (fatal.has(code)) {
+    const isFull = code === 'ENOSPC' || code === 'EDQUOT'
+    throw new BastionError('restore_failed', `the destination ${isFull ? 'is full' : 'cannot be written'}: ${code} at ${text}`, {
+      cause: error,
+      hint: 'What has its own name there is whole. Restore again with the conflict policy "skip" to have the rest.',
+    })
+  }
   return { kind: 'failed', message: `${text}: ${message.split(',')[0] ?? code}` }
 }

@@ -39,6 +39,8 @@ export function createRunPruning(services: { store: Store; changes: AnnouncedCha
       if ((await store.history.removable()).length === 0) return
       await changes.transaction(async (tx, announce) => {
         for (const jobId of await tx.history.removable()) {
+          // Its end would find nobody.
+          if (await tx.operations.hasUnended(jobId)) continue
           await tx.history.removeJob(jobId)
           announce.job(jobId)
         }

@@ -132,6 +132,11 @@ export function createJobService({ store, changes, clock, newId, deletion, onSch
         if ((await tx.runs.unended(id)).length > 0) {
           throw new BastionError('conflict', `the job ${job.spec.name} has a run that has not ended`, { hint: 'Cancel it, and wait for its end.' })
         }
+        if (await tx.operations.hasUnended(id)) {
+          throw new BastionError('conflict', `an operation on an artifact of the job ${job.spec.name} has not ended`, {
+            hint: 'Cancel it, and wait for its end.',
+          })
+        }
         const hasArtifacts = (await tx.artifacts.liveOf(id, '', 1)).length > 0
         if (hasArtifacts && artifacts === undefined) {
           throw new BastionError('conflict', `the job ${job.spec.name} has artifacts`, {

@@ -47,7 +47,7 @@ export function createDrillScheduler({ store, changes, operations, dispatch, clo
       if (!(await tx.schedule.advanceDrill(job.id, from, next))) return null
       announce.job(job.id)
       const runId = await tx.artifacts.newestPresent(job.id)
-      if (runId === null || (await tx.operations.hasUnendedDrill(job.id))) {
+      if (runId === null || (await tx.operations.hasUnended(job.id, 'drill'))) {
         log.warn({ job_id: job.id, has_artifact: runId !== null }, 'a drill was due, and there is none to begin')
         return null
       }

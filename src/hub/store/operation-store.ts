@@ -37,8 +37,8 @@ export interface OperationStore extends WorkStore<OperationRecord> {
   change(id: string, from: Operation['state'], standing: WorkStanding, report?: OperationReport): Promise<boolean>
   /** The longest waiting one of the node. */
   startable(nodeId: string): Promise<OperationRecord | null>
-  /** Whether a drill of the job is under way or waits. */
-  hasUnendedDrill(jobId: string): Promise<boolean>
+  /** Whether an operation on an artifact of the job, of this kind where one is given, is under way or waits. */
+  hasUnended(jobId: string, kind?: OperationKind): Promise<boolean>
 }
 
 const listedColumns = [
@@ -134,15 +134,9 @@ export function createOperationStore(databases: Databases): OperationStore {
         .executeTakeFirst()
       return row === undefined ? null : recordOf(row)
     },
-    async hasUnendedDrill(jobId) {
-      const row = await read
-        .selectFrom('operations')
-        .select('id')
-        .where('job_id', '=', jobId)
-        .where('kind', '=', 'drill')
-        .where('ended_at', 'is', null)
-        .limit(1)
-        .executeTakeFirst()
+    async hasUnended(jobId, kind) {
+      const ofJob = read.selectFrom('operations').select('id').where('job_id', '=', jobId).where('ended_at', 'is', null)
+      const row = await (kind === undefined ? ofJob : ofJob.where('kind', '=', kind)).limit(1).executeTakeFirst()
       return row !== undefined
     },
   }

@@ -5,13 +5,13 @@ import type { SettingStore } from './setting-store.ts'
 
 const lastTick = 'scheduler.last_tick_at'
 
-/** What the scheduler keeps between its looks at the clock. */
 /** A job and when its next drill is due. */
 export interface DrillTime {
   job: JobRecord
   next_drill_at: number
 }
 
+/** What the scheduler keeps between its looks at the clock. */
 export interface ScheduleStore {
   /** Jobs of the node whose next time has come, the longest due first. */
   due(nodeId: string, now: number, limit: number): Promise<JobRecord[]>

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import type { OperationOutcome } from '../../../src/core/operation.ts'
 import type { DrillReport } from '../../../src/core/operation-report.ts'
+import { createArtifactDeletion } from '../../../src/hub/artifacts/artifact-deletion.ts'
+import { createJobService } from '../../../src/hub/jobs/job-service.ts'
 import { createDrillScheduler } from '../../../src/hub/operations/drill-scheduler.ts'
 import { createOperations } from '../../../src/hub/operations/operations.ts'
 import { type DispatchCase, openDispatchCase } from '../../support/dispatch-case.ts'
@@ -92,6 +94,21 @@ test('times that were found under a clock that was ahead are found anew when it 
   await hub.store.schedule.setDrill(job.id, someTime + 400 * day)
   await hub.store.schedule.setLastTick(someTime + 399 * day)
   expect(await scheduler.tick()).toBe(someTime + day)
+})
+
+test('a job stays as long as an operation on one of its artifacts has not ended', async () => {
+  await using hub = await openDispatchCase()
+  const { store, changes, clock } = hub
+  const deletion = createArtifactDeletion({ changes, clock, random: () => 0, onTask() {} })
+  const jobs = createJobService({ store, changes, clock, newId: () => 'another', deletion, onSchedule() {}, cancel: async () => {} })
+  const { job, node } = await drilledJob(hub)
+  clock.advance(day)
+  await schedulerOf(hub).tick()
+  await expect(jobs.remove(job.id, 'keep')).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining('has not ended') })
+  const { plan } = await node.next('operation.offer')
+  node.send({ type: 'operation.finished', operation_id: plan.operation_id, last_seq: 0, outcome: { status: 'canceled' } })
+  await node.next('operation.ack')
+  expect(await jobs.remove(job.id, 'keep')).toBe('removed')
 })
 
 const report: DrillReport = {

@@ -222,8 +222,12 @@ const questions: Record<string, [ask: Parameters<typeof plansOf>[0], plans: stri
     ['SEARCH operations USING INDEX operations_unended_node (node_id=? AND state=?)'],
   ],
   'a drill of a job that has not ended': [
-    ({ operations }) => operations.hasUnendedDrill(id),
+    ({ operations }) => operations.hasUnended(id, 'drill'),
     ['SEARCH operations USING INDEX operations_unended_job (job_id=? AND kind=?)'],
+  ],
+  'an operation of a job that has not ended': [
+    ({ operations }) => operations.hasUnended(id),
+    ['SEARCH operations USING INDEX operations_unended_job (job_id=?)'],
   ],
   'jobs whose drill is due': [
     ({ schedule }) => schedule.dueDrills(someTime, 100),
