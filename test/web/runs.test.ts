@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { openConsole, violationsOf, whyNoBrowser } from '../support/web-browser.ts'
-import { addEvents } from '../support/web-past.ts'
+import { addEvents, addPastRuns } from '../support/web-past.ts'
 import { ended, hostileName } from '../support/web-sample.ts'
 
 /** Large enough that it is written to while it is read, each time it is read. */
@@ -87,6 +87,35 @@ test('a run with fifty thousand events opens, draws few of them, scrolls to any,
   await page.getByLabel('Search the events').fill('needle')
   await list.getByText('a needle among them').waitFor()
   expect(await lines.count()).toBe(1)
+  expect(console.complaints).toEqual([])
+})
+
+test('thousands of runs are read page by page while one scrolls, and only those that are seen are drawn', async (context) => {
+  if (whyNoBrowser !== undefined) return context.skip(whyNoBrowser)
+  await using console = await openConsole({ withNode: false })
+  const { page, client, hub } = console
+  const job = await client.jobs.create({
+    body: { name: 'Letters', source: { type: 'filesystem', paths: [hub.folder] }, target: { type: 'local_dir', path: `${hub.folder}/backups` } },
+  })
+  const total = 3000
+  addPastRuns(hub.folder, job.id, `f${'s'.repeat(total - 1)}`)
+  await page.goto('/runs')
+  const rows = page.locator('tbody tr:not([aria-hidden])')
+  await rows.first().waitFor()
+  // The oldest one is the only that failed.
+  const oldest = rows.getByText('Failed')
+  const content = page.locator('#content')
+  await expect
+    .poll(
+      async () => {
+        await content.evaluate((element: { scrollTop: number; scrollHeight: number }) => (element.scrollTop = element.scrollHeight))
+        expect(await rows.count()).toBeLessThan(120)
+        return oldest.isVisible()
+      },
+      { timeout: 300_000, interval: 100 },
+    )
+    .toBe(true)
+  expect(await page.locator('table').getAttribute('aria-rowcount')).toBe(String(total + 1))
   expect(console.complaints).toEqual([])
 })
 

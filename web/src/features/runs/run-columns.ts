@@ -9,7 +9,7 @@ export function useRunColumns({ withJob }: { withJob: boolean }) {
   return computed<ListColumn<Run>[]>(() => [
     { key: 'state', title: t('runs.column.state'), width: withJob ? '7.5rem' : '10rem', isFixed: true },
     ...(withJob ? [{ key: 'job', title: t('runs.column.job'), isFixed: true }] : []),
-    { key: 'warning', title: t('runs.column.warning'), width: '9.5rem', narrowWidth: '6.5rem' },
+    { key: 'warning', title: t('runs.column.warning'), width: '9.5rem', narrowWidth: '7.25rem' },
     { key: 'grade', title: t('runs.column.grade'), width: '8.5rem', from: 'md' },
     { key: 'started', title: t('runs.column.started'), width: '8.5rem', narrowWidth: '6.5rem' },
     { key: 'duration', title: t('runs.column.duration'), width: '7rem', align: 'end', from: 'sm' },
