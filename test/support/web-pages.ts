@@ -19,6 +19,7 @@ export function webPages({ ids }: Pick<SampleConsole, 'ids'>): { name: string; p
     { name: 'run-failed', path: `/runs/${ids.failedRunId}`, isThere: 'text=does not exist' },
     { name: 'run-files', path: `/runs/${ids.runId}/files?path=${encodeURIComponent(ids.source.slice(1))}`, isThere: 'text=onerror' },
     { name: 'compare', path: `/runs/${ids.lastRunId}/compare`, isThere: 'text=Added' },
+    { name: 'incomplete', path: '/maintenance/incomplete', isThere: 'text=Nothing was left behind' },
     { name: 'index-rebuild', path: '/maintenance/index', isThere: 'form' },
     { name: 'restore', path: `/runs/${ids.runId}/restore`, isThere: 'text=files, ' },
     { name: 'operations', path: '/operations', isThere: 'table tbody a' },

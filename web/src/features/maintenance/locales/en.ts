@@ -1,5 +1,19 @@
 export const maintenanceEn = {
   deletes: 'Delete queue',
+  incomplete: {
+    title: 'Incomplete backups',
+    one: 'What a run has left',
+    open: 'Not done yet',
+    state: 'Removal',
+    target: 'Target',
+    size: 'Size',
+    sign: 'Last sign',
+    run: 'Run',
+    unignore: 'No longer ignore',
+    amount: 'no objects | one object, {size} | {objects} objects, {size}',
+    empty: 'Nothing was left behind',
+    emptyText: 'What killed runs have left on targets is found once a day and removed after a week.',
+  },
   index: {
     title: 'Rebuild the index',
     target: 'What a target holds',

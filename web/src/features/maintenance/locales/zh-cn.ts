@@ -3,6 +3,20 @@ import type { maintenanceEn } from './en.ts'
 
 export const maintenanceZhCn: SameKeys<typeof maintenanceEn> = {
   deletes: '删除队列',
+  incomplete: {
+    title: '未完成的备份',
+    one: '运行遗留的内容',
+    open: '尚未完成',
+    state: '清除',
+    target: '目标',
+    size: '大小',
+    sign: '最后迹象',
+    run: '运行',
+    unignore: '不再忽略',
+    amount: '没有对象 | 1 个对象，{size} | {objects} 个对象，{size}',
+    empty: '没有遗留的内容',
+    emptyText: '被终止的运行在目标上遗留的内容每天查找一次，一周后清除。',
+  },
   index: {
     title: '重建索引',
     target: '目标上的内容',
