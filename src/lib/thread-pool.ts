@@ -41,6 +41,7 @@ export function threadModule(importMetaUrl: string, path: string): URL {
  * @param options.module the thread's module; it answers each `{id, task}` with a {@link ThreadReply}
  * @param options.revive makes an error of what a thread threw · `abandons`: a task only computes, so that closing waits no longer than its patience for a thread that
  *   is in native code and cannot be cut off there
+ * @param options.youngMebibytes how large its young generation may grow: with less it collects more often
  */
 export function createThreadPool<Task, Answer>(options: {
   module: URL
@@ -48,6 +49,7 @@ export function createThreadPool<Task, Answer>(options: {
   workerData?: unknown
   revive?: (error: unknown) => unknown
   abandons?: boolean
+  youngMebibytes?: number
 }): ThreadPool<Task, Answer> {
   const revive = options.revive ?? ((error) => error)
   let nextId = 0
@@ -56,7 +58,7 @@ export function createThreadPool<Task, Answer>(options: {
   function startThread(): Thread {
     const worker = new Worker(options.module, {
       workerData: options.workerData,
-      resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 24 },
+      resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: options.youngMebibytes ?? 24 },
     })
     const ended = new Promise((resolve) => worker.once('exit', resolve))
     const ready = Promise.race([ended, new Promise((resolve) => worker.once('message', resolve))])

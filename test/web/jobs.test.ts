@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
+import { databaseName, openStore } from '../../src/hub/store/store.ts'
 import { admin, openConsole, violationsOf, whyNoBrowser } from '../support/web-browser.ts'
 import { ended } from '../support/web-sample.ts'
 
@@ -81,7 +82,11 @@ test('a session that ends in the middle of an edit loses nothing: one signs in o
   await page.getByLabel('Leave out').fill('*.tmp\n*.log')
   await page.getByLabel('Leave out').blur()
 
-  await client.auth.logout()
+  // As when it expires: nobody is told.
+  {
+    await using store = await openStore({ file: path.join(hub.folder, 'data', databaseName), clock: { now: () => Date.now() } })
+    await store.sessions.removeExpired(Infinity)
+  }
   await page.getByRole('button', { name: 'Save', exact: true }).first().click()
   const dialog = page.getByRole('dialog', { name: 'Sign in again' })
   await dialog.waitFor()
@@ -93,6 +98,27 @@ test('a session that ends in the middle of an edit loses nothing: one signs in o
 
   api.cookie = (await console.context.cookies()).map(({ name, value }) => `${name}=${value}`).join('; ')
   expect(await client.jobs.get({ params: { id: job.id } })).toMatchObject({ name: 'after', source: { exclude: ['*.tmp', '*.log'] } })
+  expect(console.complaints).toEqual([])
+})
+
+test('a session that is ended elsewhere in the middle of an edit asks for the password at once, and loses nothing', async (context) => {
+  if (whyNoBrowser !== undefined) return context.skip(whyNoBrowser)
+  await using console = await openConsole()
+  const { page, client, hub } = console
+  const job = await client.jobs.create({
+    body: { name: 'before', source: { type: 'filesystem', paths: [hub.folder] }, target: { type: 'local_dir', path: `${hub.folder}/backups` } },
+  })
+  await page.goto(`/jobs/${job.id}/edit`)
+  await page.getByLabel('Name', { exact: true }).fill('after')
+
+  await client.auth.logout()
+  const dialog = page.getByRole('dialog', { name: 'Sign in again' })
+  await dialog.getByLabel('Password').fill(admin.password)
+  await page.keyboard.press('Enter')
+  await dialog.waitFor({ state: 'hidden' })
+  await page.getByRole('button', { name: 'Save', exact: true }).first().click()
+  await page.waitForURL(`**/jobs/${job.id}`)
+  await page.getByRole('heading', { name: 'after' }).waitFor()
   expect(console.complaints).toEqual([])
 })
 

@@ -22,6 +22,8 @@ export function startSqliteThread(workerData: SqliteThreadData): SqliteThread {
   return createThreadPool<SqliteStatement, SqliteAnswer>({
     module: threadModule(import.meta.url, './sqlite-worker'),
     size: 1,
+    // Rows are garbage as soon as they are sent.
+    youngMebibytes: 6,
     workerData,
     revive: (error) => new SqliteError(error as SqliteFailure),
   })
