@@ -9,6 +9,7 @@ import { localNodeId } from '../hub/hub.ts'
 import { createTransport, type TransportOptions } from '../hub/http/transport.ts'
 import { startHub } from '../hub/start-hub.ts'
 import { defaultPasswordCost } from '../lib/password-hash.ts'
+import { limitHeapGrowth } from '../lib/heap-growth.ts'
 import { scavengeAlone } from '../lib/scavenge-alone.ts'
 import { createMemoryLink } from '../protocol/memory-link.ts'
 import { createMemoryStreams } from '../protocol/memory-streams.ts'
@@ -17,6 +18,8 @@ import { hookCommand } from './hook-options.ts'
 import { snapshotPolicy } from './snapshot-services.ts'
 import { systemClock } from './system-clock.ts'
 import { isBundled, version } from './version.ts'
+
+const mebibyte = 2 ** 20
 
 /** As `bastion hub` is given them. */
 export interface HubCommandOptions {
@@ -38,6 +41,8 @@ export interface HubCommandOptions {
 export async function runHub(options: HubCommandOptions, context: CliContext): Promise<void> {
   // Its runners keep every core busy, and its event loop is not to wait for a collection.
   scavengeAlone()
+  // It waits for months: what a look at everything has needed for a second is not kept.
+  limitHeapGrowth({ youngBytes: 4 * mebibyte, easyBytes: 40 * mebibyte })
   const dataDir = dataDirectory(context, options.dataDir)
   const streams = createMemoryStreams()
   const log = pino({ base: null, redact: ['*.password', '*.credentials', '*.identities', '*.identity'] }, pino.destination({ dest: 2, sync: true }))
