@@ -14,7 +14,9 @@ import { root, run, toolEnvironment } from './support/run.mjs'
 
 const filters = process.argv.slice(2)
 const color = process.env.NO_COLOR === undefined && process.stdout.isTTY ? {} : { NO_COLOR: '1' }
-const environment = { ...toolEnvironment(), ...color }
+// Tests start the program as it is installed, which is built before them.
+const program = { BASTION_TEST_PROGRAM: path.join(root, 'dist', 'main.js') }
+const environment = { ...toolEnvironment(), ...color, ...program }
 
 /** @param {string} command @param {string[]} args */
 const tool = (command, ...args) => ({ command: [command, ...args].join(' '), check: () => run(command, args, { env: environment }) })

@@ -1,12 +1,11 @@
 import { spawnSync } from 'node:child_process'
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { bastionProgram } from '../support/bastion-program.ts'
 import { bastion, jsonLines, runBastion, type RunningProcess, startProcess } from '../support/bastion-process.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
-
-const main = path.join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts')
 
 /** A Hub as a person starts it: its address is what it prints. */
 async function startHub(
@@ -14,8 +13,9 @@ async function startHub(
   args: readonly string[] = ['hub', '--port', '0'],
 ): Promise<AsyncDisposable & { url: string; process: RunningProcess }> {
   const said = path.join(folder, `said-${args.length}`)
-  // The output goes to a file, to be read while the program runs.
-  const started = startProcess(['sh', '-c', 'exec "$@" > "$0"', said, process.execPath, main, ...args], {
+  // The output goes to a file, to be read while the program runs; not the one of a Hub before.
+  await rm(said, { force: true })
+  const started = startProcess(['sh', '-c', 'exec "$@" > "$0"', said, process.execPath, bastionProgram, ...args], {
     cwd: folder,
     env: { BASTION_DATA_DIR: path.join(folder, 'data') },
   })

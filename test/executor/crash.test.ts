@@ -3,7 +3,8 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { RunPlan } from '../../src/protocol/run-plan.ts'
 import { type NodeCase, nodeCase, slowly, soon } from '../support/node-case.ts'
-import { bastionRunner, type NodeProcess } from '../support/node-process.ts'
+import { bastionRunner } from '../support/bastion-program.ts'
+import type { NodeProcess } from '../support/node-process.ts'
 import { scale } from '../support/scale.ts'
 import { whyNoStrace } from '../support/strace.ts'
 
@@ -323,7 +324,7 @@ describe.skipIf(noStrace !== undefined)(`killed just before a call to the system
     await executor.next('run.finished')
     const lines = node.journal(whole.run_id).length
     for (const call of ['write', 'fdatasync'] as const) {
-      for (let nth = 1; nth <= lines; nth += scale(2, 1)) {
+      for (let nth = 1; nth <= lines; nth += scale(4, 1)) {
         const plan = node.plan()
         await using place = await nodeCase(2 ** 20)
         const journal = place.at(plan.run_id, 'journal.ndjson')

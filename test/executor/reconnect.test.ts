@@ -4,7 +4,8 @@ import { createMemoryLink } from '../../src/protocol/memory-link.ts'
 import { createMemoryStreams } from '../../src/protocol/memory-streams.ts'
 import type { HubMessage } from '../../src/protocol/node-messages.ts'
 import { type NodeCase, nodeCase, slowly, soon } from '../support/node-case.ts'
-import { bastionRunner, type KeptRuns } from '../support/node-process.ts'
+import { bastionRunner } from '../support/bastion-program.ts'
+import type { KeptRuns } from '../support/node-process.ts'
 
 async function localExecutor(node: NodeCase) {
   const problems: string[] = []

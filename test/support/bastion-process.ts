@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import { bastionProgram } from './bastion-program.ts'
 import { peakFileVariable } from './report-peak.ts'
 
-const main = path.join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts')
 const peakModule = path.join(import.meta.dirname, 'report-peak.ts')
 
 /** How a process ended. */
@@ -38,7 +38,7 @@ export interface BastionOptions {
 /** Starts `bastion ARGS…`. */
 export function startBastion(args: readonly string[], options: BastionOptions = {}): RunningProcess {
   const peak = options.peakFile === undefined ? [] : ['--import', peakModule]
-  return startProcess([...(options.under ?? []), process.execPath, ...peak, main, ...args], {
+  return startProcess([...(options.under ?? []), process.execPath, ...peak, bastionProgram, ...args], {
     ...options,
     env: { ...options.env, ...(options.peakFile === undefined ? {} : { [peakFileVariable]: options.peakFile }) },
   })

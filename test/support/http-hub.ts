@@ -7,6 +7,7 @@ import { localNodeId } from '../../src/hub/hub.ts'
 import { startHub } from '../../src/hub/start-hub.ts'
 import { createMemoryLink } from '../../src/protocol/memory-link.ts'
 import { createMemoryStreams } from '../../src/protocol/memory-streams.ts'
+import { bastionRunner } from './bastion-program.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 export const testVersion = '0.0.1'
@@ -69,7 +70,7 @@ export async function startHttpHub({
     const executor = opened.use(
       await openExecutor({
         dataDir: dataDirectory,
-        runnerCommand: [process.execPath, path.join(import.meta.dirname, '../../src/cli/main.ts'), 'runner'],
+        runnerCommand: bastionRunner,
         policy: { browseRoots: [folder, ...sourceRoots], snapshotRoots: sourceRoots },
         streams,
         version: testVersion,

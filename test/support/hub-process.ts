@@ -9,7 +9,7 @@ import { openStore } from '../../src/hub/store/store.ts'
 import { createMemoryLink } from '../../src/protocol/memory-link.ts'
 import { createMemoryStreams } from '../../src/protocol/memory-streams.ts'
 import { aJobSpec } from './hub-records.ts'
-import { bastionRunner } from './node-process.ts'
+import { bastionRunner } from './bastion-program.ts'
 
 const { folder, startedAt, jobs, speed } = JSON.parse(process.argv[2]!) as { folder: string; startedAt: number; jobs: number; speed: number }
 const clock = { now: () => startedAt + Math.round((Date.now() - startedAt) * speed) }

@@ -10,7 +10,7 @@ import { nodeReplies, type NodeReply } from '../../src/protocol/node-replies.ts'
 import type { NodeRequest, NodeRequestKind } from '../../src/protocol/node-requests.ts'
 import { bastion, jsonLines } from './bastion-process.ts'
 import { soon } from './node-case.ts'
-import { bastionRunner } from './node-process.ts'
+import { bastionRunner } from './bastion-program.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 /** A Hub and a node in one process, as `bastion hub` has them. */

@@ -4,6 +4,7 @@ import { readLines } from '../../src/lib/json-lines.ts'
 import type { RunEvent } from '../../src/core/run-event.ts'
 import type { RunOutcome } from '../../src/core/run.ts'
 import type { HubMessage, NodeMessage } from '../../src/protocol/node-messages.ts'
+import { bastionRunner } from './bastion-program.ts'
 
 /** What a Hub keeps of the runs of a node, through all its starts. */
 export interface KeptRuns {
@@ -69,9 +70,6 @@ export interface NodeProcessOptions {
   /** attaches to the runs it says hello with, and keeps what comes */
   kept?: KeptRuns
 }
-
-/** `bastion runner`, from source. */
-export const bastionRunner = [process.execPath, path.join(import.meta.dirname, '../../src/cli/main.ts'), 'runner'] as const
 
 const script = path.join(import.meta.dirname, 'executor-process.ts')
 

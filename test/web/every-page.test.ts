@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { en } from '../../web/src/locales/en.ts'
 import { zhCn } from '../../web/src/locales/zh-cn.ts'
+import { scale } from '../support/scale.ts'
 import { giveSession, violationsOf, watchedContext, whyNoBrowser } from '../support/web-browser.ts'
 import { webPages } from '../support/web-pages.ts'
 import { openSampleConsole, type SampleConsole } from '../support/web-sample.ts'
@@ -18,11 +19,11 @@ afterAll(() => sample?.[Symbol.asyncDispose]())
 const chinese = new Set(flatTexts(zhCn).map(([, text]) => text))
 const untranslated = new Set(flatTexts(en).flatMap(([, text]) => (/[{|]/.test(text) || chinese.has(text) ? [] : [text])))
 
-for (const [how, colorScheme, width, locale] of [
-  ['light', 'light', 1440, 'en-GB'],
-  ['dark', 'dark', 1440, 'en-GB'],
-  ['in Chinese on a phone, where none is wider than the screen and none has English texts', 'light', 390, 'zh-CN'],
-] as const) {
+const wide = ['light', 'light', 1440, 'en-GB'] as const
+const wideAndDark = ['dark', 'dark', 1440, 'en-GB'] as const
+const narrow = ['dark and in Chinese on a phone, where none is wider than the screen and none has English texts', 'dark', 390, 'zh-CN'] as const
+
+for (const [how, colorScheme, width, locale] of scale([wide, narrow], [wide, wideAndDark, narrow])) {
   test(`axe finds nothing against any page, ${how}; none asks another origin or breaks the security policy`, { timeout: slowMs }, async (context) => {
     if (sample === undefined) return context.skip(whyNoBrowser)
     const found: string[] = []

@@ -11,7 +11,7 @@ import { createMemoryLink } from '../../../src/protocol/memory-link.ts'
 import { createMemoryStreams } from '../../../src/protocol/memory-streams.ts'
 import { openHub } from '../../support/hub-case.ts'
 import { aJobSpec, aRun } from '../../support/hub-records.ts'
-import { bastionRunner } from '../../support/node-process.ts'
+import { bastionRunner } from '../../support/bastion-program.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 
 const day = 24 * 60 * 60_000
