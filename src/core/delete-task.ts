@@ -122,7 +122,8 @@ export function nextDeleteTask(task: DeleteTask, event: DeleteTaskEvent, { now, 
       if (event.type === 'claim') return isDue(task, now) ? claimed(event.leaseUntil, now) : refused
       if (event.type === 'wait') return waits(task, event.error, now)
       if (event.type === 'request') return requestedAgain(task, event.force)
-      if (event.type === 'retry_now') return task.status === 'queued' ? stays : again(now)
+      // One that was asked for by a clock that was ahead would wait until that time.
+      if (event.type === 'retry_now') return task.status === 'queued' && (task.next_attempt_at ?? now) <= now ? stays : again(now)
       return event.type === 'ignore' ? ignored(now) : refused
 
     case 'running':

@@ -244,6 +244,13 @@ test('what is held waits for a person and for nothing else', () => {
   expect(step(aTask('blocked', { last_error_kind: 'identity' }), events.believe)).toHaveProperty('refused')
 })
 
+test('retry now takes up what was asked for by a clock that was ahead', () => {
+  expect(moved(aTask('queued', { next_attempt_at: now + 30 * 24 * hour }), events.retry_now)).toMatchObject({
+    status: 'queued',
+    next_attempt_at: now,
+  })
+})
+
 test('retry now is from the beginning', () => {
   for (const status of ['retrying', 'blocked', 'abandoned', 'ignored'] as const) {
     expect(moved(aTask(status, { attempts: 20, since: 0 }), events.retry_now)).toEqual({

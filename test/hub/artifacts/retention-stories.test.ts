@@ -141,6 +141,11 @@ function check(before: Standing, after: Standing, step: Step, policy: RetentionP
 
 /** Everything that a brake names as its release, done once. */
 async function releaseAll(it: RetentionCase, job: JobRecord): Promise<void> {
+  // Runs of a clock that was ahead by less than a day are the last ones until that time has come.
+  for (let i = 0; i < 2; i += 1) {
+    it.hub.clock.advance(day - hour)
+    await it.retention.tick()
+  }
   await it.backUp(job, { target_id: 'target-a' })
   for (const { run_id } of await it.hub.store.retention.unjudged(job.id, 100)) {
     // Others may have become good with the one before.
