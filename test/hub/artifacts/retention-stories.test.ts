@@ -141,11 +141,6 @@ function check(before: Standing, after: Standing, step: Step, policy: RetentionP
 
 /** Everything that a brake names as its release, done once. */
 async function releaseAll(it: RetentionCase, job: JobRecord): Promise<void> {
-  // Runs of a clock that was ahead by less than a day are the last ones until that time has come.
-  for (let i = 0; i < 2; i += 1) {
-    it.hub.clock.advance(day - hour)
-    await it.retention.tick()
-  }
   await it.backUp(job, { target_id: 'target-a' })
   for (const { run_id } of await it.hub.store.retention.unjudged(job.id, 100)) {
     // Others may have become good with the one before.
@@ -172,6 +167,12 @@ test('whatever happens to a job: brakes hold, limits hold, nothing goes that a p
         before = after
       }
       await releaseAll(it, job)
+      // Runs of a clock that was ahead by less than a day are the last ones until that time has come.
+      for (let days = 0; days < 60 && (await it.retention.brakes()).length > 0; days++) {
+        it.hub.clock.advance(day - hour)
+        await it.retention.tick()
+        await releaseAll(it, job)
+      }
       expect(await it.retention.brakes()).toEqual([])
       // In the end the index keeps what the rules keep, and nothing else.
       await answerDeletes(it, true)
