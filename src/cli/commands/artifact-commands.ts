@@ -1,11 +1,12 @@
 import type { Command } from 'commander'
 import type { Client } from '../../client/client.ts'
 import { artifactStatusSchema } from '../../core/artifact-record.ts'
-import { BastionError } from '../../core/errors.ts'
 import type { ListedArtifact } from '../../protocol/artifact-listing.ts'
+import { allPages } from '../all-pages.ts'
 import type { CliContext } from '../cli-context.ts'
 import { exitCodes } from '../exit-code.ts'
 import { openHubSession } from '../hub-session.ts'
+import { oneOf } from '../one-of.ts'
 import { formatBytes } from '../progress-line.ts'
 import { printJson, printRows } from '../rows.ts'
 import type { RunCommand } from './command.ts'
@@ -166,20 +167,14 @@ async function placeOf(client: Client, runId: string): Promise<Place> {
   return { id: (await client.runs.get({ params: { id: runId } })).job_id, run_id: runId }
 }
 
-async function* allArtifacts(client: Client, { job, status, pinned, ignored }: Omit<ListOptions, 'json'>): AsyncGenerator<ListedArtifact> {
-  const wanted = artifactStatusSchema.optional().safeParse(status)
-  if (!wanted.success) throw new BastionError('invalid_spec', `--status is one of ${artifactStatusSchema.options.join(', ')}`)
+function allArtifacts(client: Client, { job, status, pinned, ignored }: Omit<ListOptions, 'json'>): AsyncGenerator<ListedArtifact> {
   const filter = {
     job_id: job,
-    status: wanted.data,
+    status: oneOf('--status', artifactStatusSchema, status),
     ...(pinned === true && { pinned: 'true' as const }),
     ...(ignored === true && { ignored: 'true' as const }),
   }
-  for (let cursor: string | null | undefined; cursor !== null;) {
-    const page = await client.artifacts.list({ query: { ...filter, cursor } })
-    yield* page.items
-    cursor = page.next_cursor
-  }
+  return allPages((cursor) => client.artifacts.list({ query: { ...filter, cursor } }))
 }
 
 function artifactRow({ run_id, job_name, status, ended_at, files, stored_bytes, grade, pinned_at, last_error }: ListedArtifact): string[] {

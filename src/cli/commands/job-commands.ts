@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import type { Client } from '../../client/client.ts'
 import { BastionError } from '../../core/errors.ts'
 import type { Job, JobSpecInput } from '../../protocol/job-spec.ts'
+import { allPages } from '../all-pages.ts'
 import { exitCodes } from '../exit-code.ts'
 import { openHubSession } from '../hub-session.ts'
 import { followWork } from '../follow-work.ts'
@@ -22,7 +22,7 @@ export function addJobCommands(program: Command, run: RunCommand): void {
     .action(({ archived, json }: { archived?: true; json?: true }) =>
       run(async (context) => {
         const { client } = await openHubSession(context)
-        for await (const one of allJobs(client, archived === true))
+        for await (const one of allPages((cursor) => client.jobs.list({ query: { archived: archived === true ? 'true' : 'false', cursor } })))
           await (json === true ? printJson(context, one) : printRows(context, [jobRow(one)]))
         return exitCodes.ok
       }),
@@ -61,14 +61,6 @@ export function addJobCommands(program: Command, run: RunCommand): void {
         return exitCodes.ok
       }),
     )
-}
-
-async function* allJobs(client: Client, archived: boolean): AsyncGenerator<Job> {
-  for (let cursor: string | null | undefined; cursor !== null;) {
-    const page = await client.jobs.list({ query: { archived: archived ? 'true' : 'false', cursor } })
-    yield* page.items
-    cursor = page.next_cursor
-  }
 }
 
 function jobRow({ id, name, schedule, next_run_at, last_run }: Job): string[] {

@@ -7,6 +7,7 @@ import type { CliContext } from '../cli-context.ts'
 import { type ExitCode, exitCodes } from '../exit-code.ts'
 import { followWork } from '../follow-work.ts'
 import { openHubSession } from '../hub-session.ts'
+import { oneOf } from '../one-of.ts'
 import { readJson } from '../read-json.ts'
 import { printJson, printRows } from '../rows.ts'
 import { collect, type RunCommand } from './command.ts'
@@ -154,16 +155,6 @@ async function destinationOf({ to, toTarget }: RestoreOptions, context: CliConte
   if (to !== undefined && toTarget !== undefined) throw new BastionError('invalid_spec', '--to and --to-target: one of them')
   if (toTarget !== undefined) return { type: 'target' as const, target: (await readJson(toTarget, context)) as JobTarget }
   return { type: 'directory' as const, ...(to !== undefined && { path: to }) }
-}
-
-function oneOf<Value extends string>(
-  name: string,
-  schema: { options: Value[]; optional(): { safeParse(value: unknown): { success: boolean; data?: Value | undefined } } },
-  value: string | undefined,
-): Value | undefined {
-  const parsed = schema.optional().safeParse(value)
-  if (!parsed.success) throw new BastionError('invalid_spec', `${name} is one of ${schema.options.join(', ')}`)
-  return parsed.data
 }
 
 function operationRow({ id, kind, run_id, status, outcome, created_at, error }: Operation): string[] {

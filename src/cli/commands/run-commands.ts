@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import { runStatusSchema, type Run } from '../../core/run.ts'
-import { BastionError } from '../../core/errors.ts'
 import { exitCodes } from '../exit-code.ts'
 import { followWork } from '../follow-work.ts'
 import { openHubSession } from '../hub-session.ts'
+import { oneOf } from '../one-of.ts'
 import { printJson, printRows } from '../rows.ts'
 import type { RunCommand } from './command.ts'
 
@@ -21,7 +21,7 @@ export function addRunCommands(program: Command, run: RunCommand): void {
     .action(({ job, status, json }: { job?: string; status?: string; json?: true }) =>
       run(async (context) => {
         const { client } = await openHubSession(context)
-        const { items } = await client.runs.list({ query: { job_id: job, status: statusArgument(status) } })
+        const { items } = await client.runs.list({ query: { job_id: job, status: oneOf('--status', runStatusSchema, status) } })
         for (const one of items) await (json === true ? printJson(context, one) : printRows(context, [runRow(one)]))
         return exitCodes.ok
       }),
@@ -59,12 +59,6 @@ export function addRunCommands(program: Command, run: RunCommand): void {
         return exitCodes.ok
       }),
     )
-}
-
-function statusArgument(status: string | undefined): Run['status'] | undefined {
-  const parsed = runStatusSchema.optional().safeParse(status)
-  if (!parsed.success) throw new BastionError('invalid_spec', `--status is one of ${runStatusSchema.options.join(', ')}`)
-  return parsed.data
 }
 
 function runRow({
