@@ -42,7 +42,16 @@ export default defineConfig({
       { text: 'Design', link: '/design/artifact-format' },
     ],
     sidebar: [
-      section('guide', 'Guide', ['first-backup', 'databases', 'stored-backups', 'restore', 'retention', 'restore-drill', 'disaster-recovery']),
+      section('guide', 'Guide', [
+        'first-backup',
+        'databases',
+        'stored-backups',
+        'restore',
+        'retention',
+        'restore-drill',
+        'keys',
+        'disaster-recovery',
+      ]),
       section('reference', 'Reference', ['cli', 'http-api', 'errors']),
       section('design', 'Design', ['artifact-format']),
       section('extending', 'Extending'),

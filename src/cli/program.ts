@@ -6,6 +6,7 @@ import { addHubCommand } from './commands/hub-command.ts'
 import { addIndexCommands } from './commands/index-commands.ts'
 import { addJobCommands } from './commands/job-commands.ts'
 import { addKeyCommands } from './commands/key-commands.ts'
+import { addKeypackCommands } from './commands/keypack-commands.ts'
 import { addLoginCommands } from './commands/login-commands.ts'
 import { addLookCommands } from './commands/look-commands.ts'
 import { addRemovalCommands } from './commands/removal-commands.ts'
@@ -38,6 +39,7 @@ export function createProgram(run: RunCommand): Command {
   addOperationCommands(program, run)
   addSecretCommands(program, run)
   addKeyCommands(program, run)
+  addKeypackCommands(program, run)
   addUserCommands(program, run)
   addBackupCommand(program, run)
   addRestoreCommand(program, run)

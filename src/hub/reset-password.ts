@@ -1,11 +1,8 @@
-import { existsSync } from 'node:fs'
-import path from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import { BastionError } from '../core/errors.ts'
 import { hashPassword, type PasswordCost } from '../lib/password-hash.ts'
 import { newPasswordSchema } from '../protocol/http/account-schema.ts'
-import { lockDataDirectory } from './lock-data-directory.ts'
-import { databaseName, openStore } from './store/store.ts'
+import { openDataDirectory } from './open-data-directory.ts'
 
 interface ResetOptions {
   dataDirectory: string
@@ -22,10 +19,7 @@ interface ResetOptions {
 export async function resetPassword({ dataDirectory, username, password, passwordCost, clock }: ResetOptions): Promise<void> {
   const { error } = newPasswordSchema.safeParse(password)
   if (error !== undefined) throw new BastionError('invalid_spec', error.issues[0]!.message)
-  const file = path.join(dataDirectory, databaseName)
-  if (!existsSync(file)) throw new BastionError('not_found', `no Hub has its data in ${dataDirectory}`, { hint: 'Name its --data-dir.' })
-  using _ = lockDataDirectory(dataDirectory)
-  await using store = await openStore({ file, clock })
+  await using store = await openDataDirectory({ dataDirectory, clock, how: 'alone' })
   const user = await store.users.byName(username)
   if (user === null) {
     const names = (await store.users.list()).map(({ name }) => name)

@@ -13,7 +13,12 @@ export function writeDurably(path: string, text: string): void {
   } finally {
     closeSync(fd)
   }
-  renameSync(temporary, path)
+  renameDurably(temporary, path)
+}
+
+/** Gives a file that is on the disk the name `path`, in the place of what had it, in one step that is still there after a power cut. @throws the system's error */
+export function renameDurably(from: string, path: string): void {
+  renameSync(from, path)
   syncDirectorySync(dirname(path))
 }
 

@@ -19,13 +19,13 @@ const tagBytes = 32
 /** A PHC string (https://github.com/P-H-C/phc-string-format): `$argon2id$v=19$m=65536,t=3,p=1$salt$hash`. */
 export async function hashPassword(password: string, cost: PasswordCost): Promise<string> {
   const salt = randomBytes(saltBytes)
-  return formatPhc(cost, salt, await tagOf(password, cost, salt, tagBytes))
+  return formatPhc(cost, salt, await keyFromPassword(password, cost, salt, tagBytes))
 }
 
 /** Whether `password` is the one of `hash`. @throws Error when `hash` is no PHC string of argon2id */
 export async function verifyPassword(password: string, hash: string): Promise<boolean> {
   const { cost, salt, tag } = parsePhc(hash)
-  return timingSafeEqual(await tagOf(password, cost, salt, tag.length), tag)
+  return timingSafeEqual(await keyFromPassword(password, cost, salt, tag.length), tag)
 }
 
 /** Whether `hash` was made with another cost than is asked for today. */
@@ -34,10 +34,11 @@ export function isOutdated(hash: string, cost: PasswordCost): boolean {
   return had.memoryKib !== cost.memoryKib || had.passes !== cost.passes || had.lanes !== cost.lanes
 }
 
-function tagOf(password: string, cost: PasswordCost, salt: Buffer, tagLength: number): Promise<Buffer> {
+/** `keyLength` bytes that only who knows the password makes again, at the same cost and with the same salt (at least 8 bytes, chosen at random). */
+export function keyFromPassword(password: string, cost: PasswordCost, salt: Uint8Array, keyLength: number): Promise<Buffer> {
   // The same characters can be typed as different code points.
   const message = password.normalize('NFKC')
-  return derive('argon2id', { message, nonce: salt, parallelism: cost.lanes, memory: cost.memoryKib, passes: cost.passes, tagLength })
+  return derive('argon2id', { message, nonce: salt, parallelism: cost.lanes, memory: cost.memoryKib, passes: cost.passes, tagLength: keyLength })
 }
 
 function formatPhc(cost: PasswordCost, salt: Buffer, tag: Buffer): string {

@@ -7,6 +7,7 @@ import type { SecretInput } from '../../protocol/secret-spec.ts'
 import type { AgeKeyRecord } from '../store/age-key-store.ts'
 import type { SecretRecord } from '../store/secret-store.ts'
 import type { Store } from '../store/store.ts'
+import { placeOfKey, placeOfSecret } from './sealed-places.ts'
 
 /** Credentials of nodes and identities of age keys. In the store they are sealed, each for its own place; they are opened here and nowhere else. */
 export interface SecretsVault {
@@ -48,36 +49,29 @@ export function createSecretsVault({ store, box, clock }: VaultOptions): Secrets
         throw new BastionError('not_found', `the node ${nodeId} has no secret ${name}`, { hint: 'Store it, or name another one in the target.' })
       }
       if (secret.kind !== type) throw new BastionError('invalid_spec', `the secret ${name} is for ${secret.kind}, and the target is ${type}`)
-      return credentialsSchema.parse(JSON.parse(open(secret.sealed, placeOfSecret(nodeId, secret.kind, name), `the secret ${name}`)))
+      return credentialsSchema.parse(
+        JSON.parse(open(secret.sealed, placeOfSecret({ node_id: nodeId, kind: secret.kind, name }), `the secret ${name}`)),
+      )
     },
     async recipientFor(keyName) {
       const known = await store.ageKeys.get(keyName)
       if (known !== null) return known.recipient
       const { identity, recipient } = generateAgeKeyPair()
-      const sealed = box.seal(Buffer.from(identity), placeOfKey(keyName))
+      const sealed = box.seal(Buffer.from(identity), placeOfKey({ name: keyName }))
       const kept = await store.ageKeys.insertIfAbsent({ name: keyName, recipient, sealed, created_at: clock.now(), exported_at: null })
       return kept.recipient
     },
     async identitiesFor(recipients) {
       const keys = await store.ageKeys.byRecipients(recipients)
-      return keys.map(({ name, sealed }) => open(sealed, placeOfKey(name), `the key ${name}`))
+      return keys.map(({ name, sealed }) => open(sealed, placeOfKey({ name }), `the key ${name}`))
     },
     seal(nodeId, name, { kind, values }) {
-      return { kind, sealed: box.seal(Buffer.from(JSON.stringify(values)), placeOfSecret(nodeId, kind, name)) }
+      return { kind, sealed: box.seal(Buffer.from(JSON.stringify(values)), placeOfSecret({ node_id: nodeId, kind, name })) }
     },
     async exportKey(keyName) {
       const key = await store.ageKeys.get(keyName)
       if (key === null) throw new BastionError('not_found', `there is no key ${keyName}`)
-      return { ...key, identity: open(key.sealed, placeOfKey(keyName), `the key ${keyName}`) }
+      return { ...key, identity: open(key.sealed, placeOfKey({ name: keyName }), `the key ${keyName}`) }
     },
   }
-}
-
-/** Associated data: owner, kind and name. None of them holds a space. */
-function placeOfSecret(nodeId: string, kind: string, name: string): string {
-  return `secret ${nodeId} ${kind} ${name}`
-}
-
-function placeOfKey(name: string): string {
-  return `age_key hub age_x25519 ${name}`
 }

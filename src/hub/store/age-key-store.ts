@@ -12,9 +12,14 @@ export interface AgeKeyStore {
   byRecipients(recipients: readonly string[]): Promise<AgeKeyRecord[]>
   list(): Promise<Omit<AgeKeyRecord, 'sealed'>[]>
   noteExported(name: string, now: number): Promise<void>
+  /** All of them, by name, with what is sealed. */
+  all(): Promise<AgeKeyRecord[]>
+  /** Seals each identity anew. Called within a transaction: all or none. @returns how many */
+  resealEach(reseal: (key: AgeKeyRecord) => Uint8Array): Promise<number>
 }
 
 export function createAgeKeyStore({ read, write }: Databases): AgeKeyStore {
+  const all = () => read.selectFrom('age_keys').selectAll().orderBy('name').execute()
   return {
     async insertIfAbsent(key) {
       await write
@@ -36,6 +41,17 @@ export function createAgeKeyStore({ read, write }: Databases): AgeKeyStore {
     },
     async noteExported(name, now) {
       await write.updateTable('age_keys').set({ exported_at: now }).where('name', '=', name).execute()
+    },
+    all,
+    async resealEach(reseal) {
+      const keys = await all()
+      for (const key of keys)
+        await write
+          .updateTable('age_keys')
+          .set({ sealed: reseal(key) })
+          .where('name', '=', key.name)
+          .execute()
+      return keys.length
     },
   }
 }

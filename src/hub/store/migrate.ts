@@ -13,11 +13,20 @@ import type { Tables } from './tables.ts'
 /** Every migration, in order. */
 export const migrations: readonly Migration[] = [migration0001, migration0002, migration0003, migration0004, migration0005]
 
+export interface MigrateOptions {
+  file: string
+  clock: Clock
+  /** all when absent */
+  steps?: readonly Migration[]
+  /** whether a Hub of this version may be using the database right now: then it is taken as it is, or not at all */
+  isShared?: boolean
+}
+
 /**
  * Brings the database to the newest of `steps`. Before each step of a database that has something in it a copy is put beside it, as `<file>.before-0002`.
- * @throws BastionError unsupported when a newer Bastion has made it
+ * @throws BastionError unsupported when a newer Bastion has made it · conflict when it is shared and of an older one
  */
-export async function migrate(db: Kysely<Tables>, options: { file: string; clock: Clock; steps?: readonly Migration[] }): Promise<void> {
+export async function migrate(db: Kysely<Tables>, options: MigrateOptions): Promise<void> {
   const steps = options.steps ?? migrations
   await sql`create table if not exists schema_migrations (version integer primary key, name text not null, applied_at integer not null) strict`.execute(
     db,
@@ -29,6 +38,9 @@ export async function migrate(db: Kysely<Tables>, options: { file: string; clock
       'unsupported',
       `${options.file} was written by a newer Bastion (its database has version ${version}, this one knows ${steps.length})`,
     )
+  }
+  if (options.isShared === true && version < steps.length) {
+    throw new BastionError('conflict', `the Hub that uses ${options.file} is older than this program`, { hint: 'Restart the Hub, or stop it first.' })
   }
   for (const step of steps.slice(version)) {
     if (step.version > 1) await keepCopy(db, `${options.file}.before-${String(step.version).padStart(4, '0')}`)

@@ -12,6 +12,8 @@ export interface SecretStore {
   get(nodeId: string, name: string): Promise<SecretRecord | null>
   /** By name. A node has at most a thousand that are shown. */
   listOf(nodeId: string): Promise<SecretHeader[]>
+  /** Seals each anew, whosoever it is. Called within a transaction: all or none. @returns how many */
+  resealEach(reseal: (secret: SecretRecord) => Uint8Array): Promise<number>
   /** @returns whether it was there */
   remove(nodeId: string, name: string): Promise<boolean>
 }
@@ -37,6 +39,19 @@ export function createSecretStore({ read, write }: Databases): SecretStore {
         .orderBy('name')
         .limit(1000)
         .execute()
+    },
+    async resealEach(reseal) {
+      const all = await read.selectFrom('secrets').selectAll().execute()
+      for (const secret of all) {
+        const { node_id, name } = secret
+        await write
+          .updateTable('secrets')
+          .set({ sealed: reseal(secret) })
+          .where('node_id', '=', node_id)
+          .where('name', '=', name)
+          .execute()
+      }
+      return all.length
     },
     async remove(nodeId, name) {
       const { numDeletedRows } = await write.deleteFrom('secrets').where('node_id', '=', nodeId).where('name', '=', name).executeTakeFirst()

@@ -1,6 +1,5 @@
 import { closeSync, openSync } from 'node:fs'
 import { Kysely } from 'kysely'
-import type { Clock } from '../../core/clock.ts'
 import { type AgeKeyStore, createAgeKeyStore } from './age-key-store.ts'
 import { type ArtifactStore, createArtifactStore } from './artifact-store.ts'
 import { type BrakeStore, createBrakeStore } from './brake-store.ts'
@@ -9,7 +8,7 @@ import { createDeleteTaskStore, type DeleteTaskStore } from './delete-task-store
 import { createHistoryStore, type HistoryStore } from './history-store.ts'
 import { createIncompleteRunStore, type IncompleteRunStore } from './incomplete-run-store.ts'
 import { createJobStore, type JobStore } from './job-store.ts'
-import { migrate } from './migrate.ts'
+import { migrate, type MigrateOptions } from './migrate.ts'
 import { createOverviewStore, type OverviewStore } from './overview-store.ts'
 import { createOperationStore, type OperationStore } from './operation-store.ts'
 import { createRetentionStore, type RetentionStore } from './retention-store.ts'
@@ -60,8 +59,12 @@ export const databaseName = 'bastion.db'
 
 const pragmas = ['pragma busy_timeout = 10000', 'pragma journal_mode = wal', 'pragma foreign_keys = on']
 
-/** Opens the database at `file`, makes it when there is none, and brings it to this version. @throws BastionError unsupported; SqliteError */
-export async function openStore({ file, clock }: { file: string; clock: Clock }): Promise<Store> {
+/**
+ * Opens the database at `file`, makes it when there is none, and brings it to this version; one that is shared must have it.
+ * @throws BastionError what {@link migrate} throws; SqliteError
+ */
+export async function openStore(options: Omit<MigrateOptions, 'steps'>): Promise<Store> {
+  const { file } = options
   closeSync(openSync(file, 'a', 0o600))
   await using opened = new AsyncDisposableStack()
   const connect = (...more: string[]) => {
@@ -70,7 +73,7 @@ export async function openStore({ file, clock }: { file: string; clock: Clock })
   }
   // A node forgets what the Hub has kept: so a commit is on the disk.
   const write = connect('pragma synchronous = full')
-  await migrate(write, { file, clock })
+  await migrate(write, options)
   const read = connect('pragma query_only = on')
   const kept = opened.move()
   return {
