@@ -1,5 +1,6 @@
 import type { OperationOutcome } from '../core/operation.ts'
 import { orCanceled } from '../engine/targets/cancellation.ts'
+import { keepFreedMemory } from '../lib/malloc.ts'
 import type { OperationCredentials, OperationPlan, OperationPlanOf } from '../protocol/operation-plan.ts'
 import type { OperationTask } from '../protocol/runner-messages.ts'
 import type { CarryOutContext } from './carry-out.ts'
@@ -27,6 +28,7 @@ export async function carryOutOperation(
   credentials: OperationCredentials,
   carrying: CarryOutContext,
 ): Promise<OperationOutcome> {
+  keepFreedMemory()
   const context = { ...carrying, credentials, means, startedAt: carrying.clock.now() }
   await using opened = await orCanceled(
     openArtifactAt({ ...operation, credentials: credentials.target, identities: credentials.identities }, context),

@@ -5,6 +5,7 @@ import { backup, type BackupOutcome } from '../engine/backup.ts'
 import { reapBeforeRun } from '../engine/snapshots/reap-before-run.ts'
 import { orCanceled } from '../engine/targets/cancellation.ts'
 import { openWorkingTarget } from '../engine/targets/open-working-target.ts'
+import { giveFreedMemoryBack, keepFreedMemory } from '../lib/malloc.ts'
 import type { RunTask } from '../protocol/runner-messages.ts'
 import type { Credentials } from '../protocol/run-plan.ts'
 import { nodeSnapshots } from './node-snapshots.ts'
@@ -33,6 +34,8 @@ export async function carryOut({ plan, means }: RunTask, credentials: Credential
     putBytesPerSecond: plan.pipeline.bandwidth_limit,
     note,
   })
+  if (target.features.localRoot === undefined) giveFreedMemoryBack()
+  else keepFreedMemory()
   const outcome = await backup(
     {
       hubId: plan.hub_id,

@@ -1,6 +1,8 @@
 import { runInNewContext } from 'node:vm'
 import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8'
 
+/** Of a program's life: what V8 compiled beforehand is good for threads only as long as its flags are what they were, and compiling it again takes each of them 20 ms. */
+const firstLookMs = 400
 const lookEveryMs = 20
 /** of what is alive, before it is collected again */
 const growthPercent = 30
@@ -15,15 +17,15 @@ export function limitHeapGrowth({ youngBytes, easyBytes }: { youngBytes: number;
     { isReached: () => youngGenerationBytes() >= youngBytes, flag: '--semi-space-growth-factor=1' },
     { isReached: () => getHeapStatistics().total_heap_size >= easyBytes, flag: `--heap-growing-percent=${growthPercent}` },
   ]
-  const looking = setInterval(() => {
+  const look = () => {
     for (const reached of limits.filter(({ isReached }) => isReached())) {
       setFlagsFromString(reached.flag)
       limits.splice(limits.indexOf(reached), 1)
       collect()
     }
-    if (limits.length === 0) clearInterval(looking)
-  }, lookEveryMs)
-  looking.unref()
+    if (limits.length > 0) setTimeout(look, lookEveryMs).unref()
+  }
+  setTimeout(look, firstLookMs).unref()
 }
 
 /** When to collect next is decided at the end of a collection. */

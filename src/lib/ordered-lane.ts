@@ -16,6 +16,7 @@ export function createOrderedLane(limit: number): OrderedLane {
   let underWay = 0
   let failure: { error: unknown } | null = null
   let wake: (() => void) | null = null
+  const working = new Set<Promise<unknown>>()
 
   return {
     async push(begin, finish) {
@@ -23,7 +24,9 @@ export function createOrderedLane(limit: number): OrderedLane {
       if (failure !== null) throw failure.error
       underWay += 1
       const work = begin()
-      work.catch(() => {}) // told through `tail`; the earlier work's failure may come first
+      working.add(work)
+      // Told through `tail`; the earlier work's failure may come first.
+      void work.catch(() => {}).then(() => working.delete(work))
       tail = tail
         .then(async () => {
           if (failure === null) await finish(await work)
@@ -44,6 +47,7 @@ export function createOrderedLane(limit: number): OrderedLane {
     async close() {
       failure ??= { error: new Error('the lane was closed') }
       await tail
+      await Promise.allSettled(working)
     },
   }
 }

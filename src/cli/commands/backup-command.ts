@@ -16,7 +16,7 @@ import { artifactName } from '../../engine/list.ts'
 import { runSnapshotsName } from '../../engine/snapshots/holder-directory.ts'
 import { reapBeforeRun } from '../../engine/snapshots/reap-before-run.ts'
 import { redactTarget } from '../../engine/targets/target-url.ts'
-import { useThriftyMalloc } from '../../lib/thrifty-malloc.ts'
+import { giveFreedMemoryBack, keepFreedMemory } from '../../lib/malloc.ts'
 import { targetArgument } from '../arguments.ts'
 import { type CliContext, dataDirectory } from '../cli-context.ts'
 import { printableText } from '../entry-text.ts'
@@ -101,7 +101,8 @@ async function backupCommand(sources: string[], options: BackupOptions, command:
   const known = openKnownTargets(dataDir)
   const snapshots = snapshotServices(context, { dataDir, roots: options.snapshotRoot })
   await using target = await targetArgument(options.to, context, pipeline.bandwidth_limit)
-  if (target.features.localRoot === undefined) useThriftyMalloc()
+  if (target.features.localRoot === undefined) giveFreedMemoryBack()
+  else keepFreedMemory()
   if (options.explain === true) return await explain(planDataPath(readingOf(source).tree, pipeline, placeFacts(target)), options, context)
   const expected = options.newTarget === true ? undefined : known.idOf(target.label)
   const startedMs = systemClock.now()

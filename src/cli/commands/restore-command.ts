@@ -8,6 +8,7 @@ import { restoreToTarget, type TargetRestoreReport } from '../../engine/restore-
 import type { RestoreReport } from '../../engine/restoring/restore-report.ts'
 import { selectEntries } from '../../engine/selection.ts'
 import { parseTarget } from '../../engine/targets/target-url.ts'
+import { keepFreedMemory } from '../../lib/malloc.ts'
 import { artifactArgument, targetArgument } from '../arguments.ts'
 import type { CliContext } from '../cli-context.ts'
 import { printableText } from '../entry-text.ts'
@@ -44,6 +45,7 @@ export function addRestoreCommand(program: Command, run: RunCommand): void {
 async function restoreCommand(name: string, options: RestoreOptions, context: CliContext): Promise<ExitCode> {
   if (!conflictPolicies.includes(options.conflict)) throw new BastionError('invalid_spec', `--conflict is one of ${conflictPolicies.join(', ')}`)
   const selection = selectEntries(options.only)
+  keepFreedMemory()
   await using opened = await artifactArgument(name, options, context)
   using line = createProgressLine(context)
   const request = {

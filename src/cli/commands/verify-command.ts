@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { BastionError } from '../../core/errors.ts'
 import { type VerifyLevel, verifyLevelSchema } from '../../core/operation.ts'
 import { verify } from '../../engine/verify.ts'
+import { keepFreedMemory } from '../../lib/malloc.ts'
 import { artifactArgument } from '../arguments.ts'
 import type { CliContext } from '../cli-context.ts'
 import { printableText } from '../entry-text.ts'
@@ -35,6 +36,7 @@ async function verifyCommand(name: string, options: VerifyOptions, context: CliC
   if (!levels.includes(options.level)) throw new BastionError('invalid_spec', `--level is one of ${levels.join(', ')}`)
   const percent = Number(options.sample)
   if (!(percent > 0 && percent <= 100)) throw new BastionError('invalid_spec', '--sample is a number above 0, up to 100')
+  keepFreedMemory()
   await using opened = await artifactArgument(name, options, context)
   using line = createProgressLine(context)
   const report = await verify({

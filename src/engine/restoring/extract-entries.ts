@@ -86,6 +86,7 @@ export function createEntryExtractor(options: {
       try {
         await streamFile(payload, item, frameAt(payload, offset), {
           pool,
+          fd: begun.file.fd,
           signal,
           onSparse: (layout) => begun.file.spread(layout),
           take: (bytes) => begun.file.write(bytes),

@@ -46,11 +46,18 @@ export interface StoredFrame {
   sealed?: SealedRange
 }
 
+/** Where the first `sizeBytes` of a decompressed frame go. Whoever asks keeps the file open until the answer is there. */
+export interface PutData {
+  fd: number
+  position: number
+  sizeBytes: number
+}
+
 export type ExtractTask =
   /** Decompress a frame and check (`restore: false`) or restore the entries in it. */
   | { kind: 'frame'; frame: StoredFrame; items: ExtractItem[]; restore: boolean }
-  /** Decompress a frame and give it back. */
-  | { kind: 'decode'; frame: StoredFrame }
+  /** Decompress a frame, write what `put` says of it, and give it back. */
+  | { kind: 'decode'; frame: StoredFrame; put?: PutData }
 
 export type ExtractAnswer = { kind: 'frame'; outcomes: ExtractOutcome[] } | { kind: 'decode'; plain: Uint8Array }
 

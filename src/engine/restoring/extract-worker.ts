@@ -1,6 +1,7 @@
 import { workerData } from 'node:worker_threads'
 import { Blake3Hasher } from '@napi-rs/blake-hash'
 import { answerTasks } from '../../lib/thread-answer.ts'
+import { writeFully } from '../../lib/write-around-zeros.ts'
 import { openSealedRange } from '../crypto/sealed-range.ts'
 import { packError } from '../thread-errors.ts'
 import { createDestination } from './destination.ts'
@@ -17,7 +18,10 @@ const hasher = new Blake3Hasher()
 
 answerTasks<ExtractTask, ExtractAnswer>((task) => {
   const plain = decode(task.frame)
-  if (task.kind === 'decode') return { answer: { kind: 'decode', plain }, transfer: [plain.buffer as ArrayBuffer] }
+  if (task.kind === 'decode') {
+    if (task.put !== undefined) writeFully(task.put.fd, plain.subarray(0, task.put.sizeBytes), task.put.position)
+    return { answer: { kind: 'decode', plain }, transfer: [plain.buffer as ArrayBuffer] }
+  }
   const outcomes = task.items.map((item) => handle(item, plain, task.restore))
   ;(plain.buffer as ArrayBuffer).transfer(0)
   return { answer: { kind: 'frame', outcomes } }
