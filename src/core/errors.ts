@@ -29,6 +29,10 @@ export const errorCodes = {
   snapshot_pinned: { retryable: false, hint: 'Unpin it first, or say that it shall be deleted all the same.' },
   entry_not_found: { retryable: false, hint: '"bastion ls ARTIFACT" shows what the artifact holds.' },
   encryption_key_missing: { retryable: false, hint: 'Give the age identity file with --identity, or in BASTION_IDENTITY.' },
+  encryption_key_not_kept: {
+    retryable: false,
+    hint: 'An administrator prints its recovery sheet or exports it ("bastion key sheet NAME", "bastion keypack export FILE"), and keeps that apart from the Hub.',
+  },
   restore_conflict: { retryable: false, hint: 'Choose --conflict overwrite, skip or rename, or restore into an empty directory.' },
   restore_failed: { retryable: false, hint: 'Check free space and permissions of the destination; the list of failed entries says which.' },
   invalid_spec: { retryable: false, hint: 'The message names the field. "bastion help" lists what each one takes.' },

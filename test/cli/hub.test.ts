@@ -115,6 +115,23 @@ test('from the command line: credentials are kept and never shown, a key is made
   await writeFile(identity, (await run('key', 'export', 'vault')).stdout)
   expect(spawnSync('age-keygen', ['-y', identity], { encoding: 'utf8' }).stdout.trim()).toBe(recipient)
   expect((await run('key', 'list')).stdout).toMatch(/ {2}exported \S+\n$/)
+
+  await writeFile(
+    path.join(folder.path, 'job.json'),
+    JSON.stringify({
+      name: 'letters',
+      source: { type: 'filesystem', paths: [folder.path] },
+      target: { type: 'local_dir', path: path.join(folder.path, 'target') },
+      pipeline: { encryption: { type: 'age_x25519', key_name: 'paper' } },
+    }),
+  )
+  const job = (await run('job', 'create', 'job.json')).stdout.trim()
+  expect(await fails('job', 'run', job)).toMatch(/the key paper is kept by this Hub alone[^]*bastion key sheet NAME/)
+  const sheet = (await run('key', 'sheet', 'paper')).stdout
+  expect(sheet).toMatch(/^ {4}AGE-SECRET-KEY-1[A-Z0-9]{58}$/m)
+  expect(sheet).toContain(`bastion restore ${path.join(folder.path, 'target')}/${job}@latest --to DIR --identity key.txt`)
+  await run('job', 'run', job, '--follow')
+
   env.BASTION_PASSWORD = 'not the one of ada'
   expect(await fails('key', 'export', 'vault')).toContain('the user name or the password is wrong')
 })

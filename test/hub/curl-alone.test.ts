@@ -77,6 +77,8 @@ test('with curl alone, from an empty data directory to a file of an encrypted ba
     pipeline: { encryption: { type: 'age_x25519', key_name: 'default' } },
     target,
   })
+  // The job has made its key, and runs once that is kept elsewhere too.
+  const { identity } = await post('/age-keys/default/export', { password: admin.password })
   const { run_id: runId } = await post(`/jobs/${job.id}/run`)
 
   const events: KeptRunEvent[] = []
@@ -109,7 +111,6 @@ test('with curl alone, from an empty data directory to a file of an encrypted ba
   expect(Buffer.from(await download.arrayBuffer()).equals(readFileSync(`/${wanted}`))).toBe(true)
 
   // What lies on the server is sealed, and the exported key opens it without us.
-  const { identity } = await post('/age-keys/default/export', { password: admin.password })
   const artifact = path.join(webdav.folder, 'backups', job.id, runId)
   expect(existsSync(path.join(artifact, 'complete.json'))).toBe(true)
   stockRestore(artifact, path.join(folder.path, 'restored'), { identity })

@@ -30,7 +30,7 @@ export async function fillVault(dataDirectory: string, names: readonly string[])
     const sealed = hub.vault.seal(node_id, 'dav', { kind: 'webdav', values })
     await hub.store.secrets.put({ node_id, name: 'dav', ...sealed, created_at: 1, updated_at: 2 })
   }
-  for (const name of names) await hub.vault.recipientFor(name)
+  for (const name of names) await hub.vault.makeKey(name)
 }
 
 /** Opens all that is sealed. @returns the identities, by name */

@@ -3,7 +3,7 @@ import path from 'node:path'
 import type { Client } from '../../src/client/client.ts'
 import type { JobSpecInput } from '../../src/protocol/job-spec.ts'
 import type { OperationDetail } from '../../src/protocol/operation-spec.ts'
-import { type HttpHub, type HttpHubOptions, setUp, startHttpHub } from './http-hub.ts'
+import { admin, type HttpHub, type HttpHubOptions, setUp, startHttpHub } from './http-hub.ts'
 import { type SourceTree, sourceTree } from './source-tree.ts'
 
 /** A Hub with its node, and artifacts to do something with, by its API alone. */
@@ -37,6 +37,8 @@ export async function openOperationCase(options: HttpHubOptions = {}): Promise<O
           ...job,
         },
       })
+      const { encryption } = made.pipeline
+      if (encryption.type !== 'none') await client.ageKeys.export({ params: { name: encryption.key_name }, body: { password: admin.password } })
       const { run_id: id } = await client.jobs.run({ params: { id: made.id } })
       for (;;) {
         const run = await client.runs.get({ params: { id } })

@@ -25,6 +25,7 @@ export function webPages({ ids }: Pick<SampleConsole, 'ids'>): { name: string; p
     { name: 'operations', path: '/operations', isThere: 'table tbody a' },
     { name: 'operation', path: `/operations/${ids.drillId}`, isThere: 'text=everything came back' },
     { name: 'targets', path: '/targets', isThere: `text="${ids.target}"` },
+    { name: 'recovery-sheet', path: '/keys/default/sheet', isThere: 'form' },
     { name: 'snapshots', path: '/snapshots', isThere: `text=${ids.jobName}` },
     { name: 'snapshot', path: `/snapshots?open=${ids.stuckJobId}/${ids.stuckRunId}`, isThere: '[role=dialog] ol' },
     { name: 'job-snapshots', path: `/jobs/${ids.jobId}?tab=snapshots`, isThere: 'table tbody a' },

@@ -1,8 +1,13 @@
 import type { Command } from 'commander'
+import type { Job } from '../../protocol/job-spec.ts'
+import { recoverySheet, recoverySheetText } from '../../protocol/recovery-sheet.ts'
+import { allPages } from '../all-pages.ts'
 import { askPassword } from '../ask-password.ts'
+import { printableText } from '../entry-text.ts'
 import { exitCodes } from '../exit-code.ts'
 import { openHubSession } from '../hub-session.ts'
 import { printJson, printRows } from '../rows.ts'
+import { systemClock } from '../system-clock.ts'
 import type { RunCommand } from './command.ts'
 
 const jsonOption = ['--json', 'as JSON'] as const
@@ -51,6 +56,27 @@ export function addKeyCommands(program: Command, run: RunCommand): void {
           body: { password: await askPassword(context, { twice: false }) },
         })
         await context.out(`# key: ${name}\n# public key: ${recipient}\n${identity}\n`)
+        return exitCodes.ok
+      }),
+    )
+
+  key
+    .command('sheet')
+    .description('print the recovery sheet of a key: its identity, what it opens and how, without Bastion too; asks for the password again')
+    .argument('<name>', 'by which jobs name it')
+    .action((name: string) =>
+      run(async (context) => {
+        const { client } = await openHubSession(context)
+        const jobs: Job[] = []
+        for (const archived of ['false', 'true'] as const) {
+          const pageFrom = (cursor: string | undefined) =>
+            client.jobs.list({ query: { archived, limit: 200, ...(cursor !== undefined && { cursor }) } })
+          for await (const job of allPages(pageFrom)) jobs.push(job)
+        }
+        const password = await askPassword(context, { twice: false })
+        const exported = await client.ageKeys.export({ params: { name }, body: { password } })
+        const text = recoverySheetText(recoverySheet(exported, jobs, systemClock.now()))
+        await context.out(text.split('\n').map(printableText).join('\n'))
         return exitCodes.ok
       }),
     )

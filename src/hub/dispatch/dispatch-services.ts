@@ -10,7 +10,7 @@ import type { Store } from '../store/store.ts'
 export interface PlanSecrets {
   /** The secret options of the target's driver. @throws BastionError */
   credentialsFor(nodeId: string, target: { type: string; secret_name?: string | undefined }): Promise<Credentials>
-  /** The recipient of the key of this name, which is made when it is first used. */
+  /** The recipient of the key of this name, which is made when it is first used. @throws BastionError encryption_key_not_kept while its identity is nowhere else */
   recipientFor(keyName: string): Promise<string>
   /** The identities for what was encrypted to any of `recipients`. */
   identitiesFor(recipients: readonly string[]): Promise<string[]>

@@ -4,6 +4,7 @@ import { createOperationKind } from '../operations/operation-kind.ts'
 import type { JobRecord } from '../store/job-store.ts'
 import type { DispatchServices } from './dispatch-services.ts'
 import { greetNode } from './greet-node.ts'
+import { recipientsFor } from './make-offer.ts'
 import { createMissingMessages } from './missing-messages.ts'
 import { moveWork } from './move-work.ts'
 import { type RequestedRun, requestRun, type RunCause } from './request-run.ts'
@@ -13,7 +14,7 @@ import type { WorkChange, WorkKind } from './work-kind.ts'
 
 /** Which node gets a run, and what becomes of it. Everything is kept before it is said. */
 export interface Dispatch extends AsyncDisposable {
-  /** A run now, as somebody asks for it. @throws BastionError not_found · conflict when the job is archived */
+  /** A run now, as somebody asks for it. @throws BastionError not_found · conflict when the job is archived · encryption_key_not_kept */
   request(jobId: string): Promise<Exclude<RequestedRun, { result: 'known' }>>
   /** A run within a transaction of the caller, who calls {@link wake} when it is committed. */
   requestWithin(work: WorkChange, job: JobRecord, cause: RunCause): Promise<RequestedRun>
@@ -102,6 +103,9 @@ export function createDispatch(services: DispatchServices): Dispatch {
   return {
     wake,
     async request(jobId) {
+      const asked = await store.jobs.get(jobId)
+      // Who asks is told at once; a run of the schedule fails with the same words.
+      if (asked?.archived_at === null) await recipientsFor(services, asked.spec)
       const requested = await changes.transaction(async (tx, announce) => {
         const job = await tx.jobs.get(jobId)
         if (job === null) throw new BastionError('not_found', `there is no job ${jobId}`)

@@ -8,7 +8,7 @@ import type { DispatchServices } from './dispatch-services.ts'
 
 /**
  * What the run's node is told, from the job as it is now. Credentials are beside it and are not kept.
- * @throws BastionError when a secret is not there, or the job belongs to another node by now
+ * @throws BastionError when a secret is not there, its key is not kept elsewhere, or the job belongs to another node by now
  */
 export async function makeOffer(
   { hubId, vault }: Pick<DispatchServices, 'hubId' | 'vault'>,
@@ -19,7 +19,7 @@ export async function makeOffer(
   if (node_id !== run.node_id) throw new BastionError('conflict', `the job belongs to the node ${node_id} now, and the run was for ${run.node_id}`)
   const { encryption, ...packing } = pipeline
   const { secret_name, ...config } = target as JobTarget
-  const recipients = encryption.type === 'none' ? [] : [await vault.recipientFor(encryption.key_name)]
+  const recipients = await recipientsFor({ vault }, job.spec)
   const offer: KeptOffer = {
     plan: {
       v: 1,
@@ -42,6 +42,14 @@ export async function makeOffer(
     secret_name: secret_name ?? null,
   }
   return { offer, credentials: await credentialsOf({ vault }, offer) }
+}
+
+/** Whom a job encrypts for. @throws BastionError encryption_key_not_kept */
+export async function recipientsFor(
+  { vault }: Pick<DispatchServices, 'vault'>,
+  { pipeline: { encryption } }: Pick<JobRecord['spec'], 'pipeline'>,
+): Promise<string[]> {
+  return encryption.type === 'none' ? [] : [await vault.recipientFor(encryption.key_name)]
 }
 
 /** The credentials of an offer that was made before. */

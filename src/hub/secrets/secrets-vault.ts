@@ -13,7 +13,12 @@ import { placeOfKey, placeOfSecret } from './sealed-places.ts'
 export interface SecretsVault {
   /** The secret options of a target; none when it names no secret. @throws not_found · invalid_spec when the secret is for another kind of target */
   credentialsFor(nodeId: string, target: { type: string; secret_name?: string | undefined }): Promise<Credentials>
-  /** The recipient (`age1…`) of a key, which is made when there is none of its name. */
+  /** The key of this name, made when there is none. */
+  makeKey(keyName: string): Promise<AgeKeyRecord>
+  /**
+   * The recipient (`age1…`) of a key, which is made when there is none of its name.
+   * @throws encryption_key_not_kept as long as only this Hub has its identity: what is encrypted to it would be lost with the Hub's disk
+   */
   recipientFor(keyName: string): Promise<string>
   /** The identities this Hub has for any of `recipients`. */
   identitiesFor(recipients: readonly string[]): Promise<string[]>
@@ -41,6 +46,14 @@ export function createSecretsVault({ store, box, clock }: VaultOptions): Secrets
     }
   }
 
+  async function makeKey(name: string): Promise<AgeKeyRecord> {
+    const known = await store.ageKeys.get(name)
+    if (known !== null) return known
+    const { identity, recipient } = generateAgeKeyPair()
+    const sealed = box.seal(Buffer.from(identity), placeOfKey({ name }))
+    return store.ageKeys.insertIfAbsent({ name, recipient, sealed, created_at: clock.now(), exported_at: null })
+  }
+
   return {
     async credentialsFor(nodeId, { type, secret_name: name }) {
       if (name === undefined) return {}
@@ -53,13 +66,16 @@ export function createSecretsVault({ store, box, clock }: VaultOptions): Secrets
         JSON.parse(open(secret.sealed, placeOfSecret({ node_id: nodeId, kind: secret.kind, name }), `the secret ${name}`)),
       )
     },
+    makeKey,
     async recipientFor(keyName) {
-      const known = await store.ageKeys.get(keyName)
-      if (known !== null) return known.recipient
-      const { identity, recipient } = generateAgeKeyPair()
-      const sealed = box.seal(Buffer.from(identity), placeOfKey({ name: keyName }))
-      const kept = await store.ageKeys.insertIfAbsent({ name: keyName, recipient, sealed, created_at: clock.now(), exported_at: null })
-      return kept.recipient
+      const { recipient, exported_at } = await makeKey(keyName)
+      if (exported_at === null) {
+        throw new BastionError(
+          'encryption_key_not_kept',
+          `the key ${keyName} is kept by this Hub alone, and backups encrypted to it would be lost with its disk`,
+        )
+      }
+      return recipient
     },
     async identitiesFor(recipients) {
       const keys = await store.ageKeys.byRecipients(recipients)

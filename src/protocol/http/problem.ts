@@ -36,6 +36,7 @@ export const statusOfCode = {
   snapshot_pinned: 409,
   entry_not_found: 404,
   encryption_key_missing: 409,
+  encryption_key_not_kept: 409,
   restore_conflict: 409,
   restore_failed: 500,
   invalid_spec: 400,

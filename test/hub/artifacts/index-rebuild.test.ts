@@ -19,9 +19,14 @@ async function backedUp(client: Client, id: string): Promise<string> {
 }
 
 /** A Hub with a plain and an encrypted job that have stored in `root`. */
-async function firstHub(
-  folder: string,
-): Promise<{ hub: HttpHub; client: Client; jobs: [string, string]; runs: [string, string]; target: { type: 'local_dir'; path: string } }> {
+async function firstHub(folder: string): Promise<{
+  hub: HttpHub
+  client: Client
+  jobs: [string, string]
+  runs: [string, string]
+  target: { type: 'local_dir'; path: string }
+  identity: string
+}> {
   const hub = await startHttpHub()
   const { client } = await setUp(hub)
   const source = path.join(folder, 'source')
@@ -31,14 +36,14 @@ async function firstHub(
   const plain = { name: 'plain', schedule: '0 3 * * *', source: { type: 'filesystem' as const, paths: [source], exclude: ['*.tmp'] }, target }
   const sealed = { ...plain, name: 'sealed', pipeline: { encryption: { type: 'age_x25519' as const, key_name: 'default' } } }
   const jobs: [string, string] = [(await client.jobs.create({ body: plain })).id, (await client.jobs.create({ body: sealed })).id]
+  const { identity } = await client.ageKeys.export({ params: { name: 'default' }, body: { password: admin.password } })
   const runs: [string, string] = [await backedUp(client, jobs[0]), await backedUp(client, jobs[1])]
-  return { hub, client, jobs, runs, target }
+  return { hub, client, jobs, runs, target, identity }
 }
 
 test('an empty Hub learns from a target what another one has stored there, once', async () => {
   await using folder = await temporaryFolder()
-  const { hub, client: before, jobs, runs, target } = await firstHub(folder.path)
-  const { identity } = await before.ageKeys.export({ params: { name: 'default' }, body: { password: admin.password } })
+  const { hub, jobs, runs, target, identity } = await firstHub(folder.path)
   await hub[Symbol.asyncDispose]()
   await using empty = await startHttpHub()
   const { client } = await setUp(empty)

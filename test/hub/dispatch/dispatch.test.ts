@@ -230,6 +230,23 @@ test('an encrypted job is offered with the recipient of its key', async () => {
   expect((await node.next('run.offer')).plan.pipeline).toMatchObject({ recipients: [`age1${'q'.repeat(58)}`], encryption_key: 'default' })
 })
 
+test('an encrypted job whose key is nowhere else is refused to who asks, and its scheduled run fails with the same words', async () => {
+  const notKept = new BastionError('encryption_key_not_kept', 'only here')
+  await using hub = await openDispatchCase({ vault: { recipientFor: () => Promise.reject(notKept) } })
+  const job = await hub.addJob({ pipeline: { encryption: { type: 'age_x25519', key_name: 'default' } } })
+  const node = hub.connect()
+  node.hello()
+  await expect(hub.dispatch.request(job.id)).rejects.toBe(notKept)
+  expect((await hub.store.runs.list({ job_id: job.id }, { limit: 10 })).items).toEqual([])
+  await hub.changes.transaction((tx, announce) =>
+    hub.dispatch.requestWithin({ tx, announce, now: hub.clock.now() }, job, { type: 'due', fireAt: hub.clock.now(), missed: 0 }),
+  )
+  const [run] = (await hub.store.runs.list({ job_id: job.id }, { limit: 10 })).items
+  void hub.dispatch.wake('hub')
+  expect(await hub.reaches(run!.id, 'failed')).toMatchObject({ error_code: 'encryption_key_not_kept' })
+  expect(node.received.some(({ type }) => type === 'run.offer')).toBe(false)
+})
+
 test('canceling is kept before it is sent, and a run that waits is canceled at once', async () => {
   await using hub = await openDispatchCase()
   const job = await hub.addJob()

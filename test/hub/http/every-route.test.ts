@@ -121,6 +121,16 @@ test('every route answers as the document says that the Hub serves, from an empt
   const unused = await client.jobs.create({ body: { ...spec, source: { ...spec.source, paths: [source] }, name: 'unused' } })
   await client.jobs.remove({ params: { id: unused.id } })
 
+  expect((await client.ageKeys.list()).items.map(({ name, exported_at }) => [name, exported_at])).toEqual([
+    ['default', null],
+    ['spare', null],
+  ])
+  await fails(client.jobs.run({ params }), 'encryption_key_not_kept')
+  await fails(client.ageKeys.export({ params: { name: 'default' }, body: { password: 'wrong' } }), 'sign_in_failed')
+  await fails(client.jobs.run({ params }), 'encryption_key_not_kept')
+  expect((await client.ageKeys.export({ params: { name: 'default' }, body: { password: admin.password } })).identity).toMatch(/^AGE-SECRET-KEY-1/)
+  expect((await client.jobs.runs({ params })).items).toEqual([])
+
   const { run_id: id } = await client.jobs.run({ params })
   const run = await ended(client, id)
   expect(run).toMatchObject({ status: 'success', state: 'finished', grade: 'stable', consistency_changed_total: 0, issues_total: 0 })
@@ -238,13 +248,6 @@ test('every route answers as the document says that the Hub serves, from an empt
   await rename(`${target.path} elsewhere`, target.path)
   await client.artifacts.retryNow({ params: last })
   expect(await becomes('deleted')).toMatchObject({ status: 'done', last_error: null })
-
-  expect((await client.ageKeys.list()).items.map(({ name, exported_at }) => [name, exported_at])).toEqual([
-    ['default', null],
-    ['spare', null],
-  ])
-  await fails(client.ageKeys.export({ params: { name: 'default' }, body: { password: 'wrong' } }), 'sign_in_failed')
-  expect((await client.ageKeys.export({ params: { name: 'default' }, body: { password: admin.password } })).identity).toMatch(/^AGE-SECRET-KEY-1/)
 
   await client.jobs.update({
     params,

@@ -41,18 +41,28 @@ test('credentials come back for the node, the kind and the name they were sealed
 
 test('a key is made when it is first named, once, however many name it at a time', async () => {
   await using hub = await open()
-  const recipients = await Promise.all(Array.from({ length: 5 }, () => hub.vault.recipientFor('default')))
-  expect(new Set(recipients).size).toBe(1)
-  const [identity] = await hub.vault.identitiesFor([recipients[0]!, 'age1other'])
-  expect(recipientOfIdentity(identity!)).toBe(recipients[0])
+  const keys = await Promise.all(Array.from({ length: 5 }, () => hub.vault.makeKey('default')))
+  const recipients = new Set(keys.map(({ recipient }) => recipient))
+  expect(recipients.size).toBe(1)
+  const [recipient] = recipients
+  const [identity] = await hub.vault.identitiesFor([recipient!, 'age1other'])
+  expect(recipientOfIdentity(identity!)).toBe(recipient)
   expect(await hub.vault.exportKey('default')).toMatchObject({ identity })
   await expect(hub.vault.exportKey('another')).rejects.toMatchObject({ code: 'not_found' })
+})
+
+test('nothing is encrypted to a key that only this Hub has', async () => {
+  await using hub = await open()
+  await expect(hub.vault.recipientFor('default')).rejects.toMatchObject({ code: 'encryption_key_not_kept' })
+  const { recipient } = (await hub.store.ageKeys.get('default'))!
+  await hub.store.ageKeys.noteExported('default', 1)
+  expect(await hub.vault.recipientFor('default')).toBe(recipient)
 })
 
 test('neither the database nor its log has a secret or an identity in it', async () => {
   await using hub = await open()
   await hub.put('hub', 'dav')
-  await hub.vault.recipientFor('default')
+  await hub.vault.makeKey('default')
   for (const name of ['bastion.db', 'bastion.db-wal']) {
     const bytes = (await readFile(path.join(hub.folder, name))).toString('latin1')
     expect(bytes).not.toContain('from the vault')

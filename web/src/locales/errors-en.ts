@@ -22,6 +22,7 @@ const titles = {
   artifact_damaged: 'Damaged backup',
   entry_not_found: 'Not in this backup',
   encryption_key_missing: 'The key is missing',
+  encryption_key_not_kept: 'The key is kept by this Hub alone',
   restore_conflict: 'Something stands in the way',
   restore_failed: 'The restore failed',
   invalid_spec: 'Something is not right in what was given',

@@ -21,6 +21,7 @@ export const errorsZhCn: SameKeys<typeof errorsEn> = {
   artifact_damaged: { title: '备份已损坏', hint: '请恢复更早的备份，或取回其中仍完好的部分。' },
   entry_not_found: { title: '此备份中没有该项', hint: '请浏览备份查看其内容。' },
   encryption_key_missing: { title: '缺少密钥', hint: '请提供 age 私钥。' },
+  encryption_key_not_kept: { title: '密钥仅保存在此 Hub', hint: '请由管理员打印恢复单或导出密钥，并与 Hub 分开保存。' },
   restore_conflict: { title: '恢复位置已有内容', hint: '请选择覆盖、跳过或重命名，或恢复到空目录。' },
   restore_failed: { title: '恢复失败', hint: '请检查目的地的可用空间和权限；失败条目列表说明了是哪些。' },
   invalid_spec: { title: '输入有误', hint: '消息中指出了相应的字段。' },

@@ -1,10 +1,11 @@
 import type { Manifest } from '../../../core/manifest.ts'
+import { payloadStream, restorePayload } from '../../../core/stock-commands.ts'
 import { databaseNotes } from '../database-notes.ts'
 
 /** RESTORE.md: how to get everything back with `cat`, `age`, `zstd` and `tar` alone. Names no path of the source: it stays clear beside encrypted parts. */
 export function restoreNotes(manifest: Manifest): string {
   const encrypted = manifest.pipeline.encryption === 'age_x25519'
-  const decrypt = encrypted ? ' | age -d -i key.txt' : ''
+  const stream = payloadStream('BACKUP', encrypted)
   const index = manifest.entry_index.name
   const openIndex = encrypted ? `age -d -i key.txt ${index} | zstd -dc` : `zstd -dc ${index}`
   const bytes = manifest.artifacts.reduce((sum, part) => sum + part.size, 0)
@@ -21,7 +22,7 @@ Check that all ${manifest.artifacts.length} parts are here, ${bytes} bytes toget
 (replace \`BACKUP\` by the path of this directory):
 
 \`\`\`
-cat BACKUP/payload.part*${decrypt} | zstd -d | tar -xp --numeric-owner --xattrs --xattrs-include='*' --delay-directory-restore
+${restorePayload('BACKUP', encrypted)}
 \`\`\`
 
 Leave out \`--numeric-owner\` to go by user names instead of numbers. A file can stand in the stream twice: the later one is the better copy, and tar keeps it.
@@ -31,8 +32,8 @@ Leave out \`--numeric-owner\` to go by user names instead of numbers. A file can
 List the names, then give tar the ones you want:
 
 \`\`\`
-cat BACKUP/payload.part*${decrypt} | zstd -d | tar -t
-cat BACKUP/payload.part*${decrypt} | zstd -d | tar -xp --numeric-owner path/of/a/file
+${stream} | tar -t
+${stream} | tar -xp --numeric-owner path/of/a/file
 \`\`\`
 
 ${databaseNotes}

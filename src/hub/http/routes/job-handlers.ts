@@ -6,7 +6,14 @@ import type { Job } from '../../../protocol/job-spec.ts'
 import type { Handlers } from '../handlers.ts'
 import type { HttpServices } from '../http-services.ts'
 
-export function jobHandlers({ store, jobs, dispatch }: Pick<HttpServices, 'store' | 'jobs' | 'dispatch'>): Handlers<typeof jobRoutes> {
+type JobServices = Pick<HttpServices, 'store' | 'jobs' | 'dispatch' | 'vault'>
+
+export function jobHandlers({ store, jobs, dispatch, vault }: JobServices): Handlers<typeof jobRoutes> {
+  /** It is there to be printed or exported before the first run needs it. */
+  async function makeKeyOf({ pipeline: { encryption } }: Pick<Job, 'pipeline'>): Promise<void> {
+    if (encryption.type !== 'none') await vault.makeKey(encryption.key_name)
+  }
+
   async function described(id: string): Promise<Job> {
     const job = await store.jobs.describe(id)
     if (job === null) throw new BastionError('not_found', `there is no job ${id}`)
@@ -15,10 +22,14 @@ export function jobHandlers({ store, jobs, dispatch }: Pick<HttpServices, 'store
 
   return {
     list: ({ query: { archived, node_id, ...page } }) => store.jobs.list({ archived: archived === 'true', node_id }, page),
-    create: async ({ body }) => described(await jobs.create(body)),
+    async create({ body }) {
+      await makeKeyOf(body)
+      return described(await jobs.create(body))
+    },
     get: ({ params: { id } }) => described(id),
     async update({ params: { id }, body }) {
       await jobs.update(id, body)
+      await makeKeyOf(body)
       return described(id)
     },
     remove: async ({ params: { id }, query: { artifacts } }) => ({ result: await jobs.remove(id, artifacts) }),

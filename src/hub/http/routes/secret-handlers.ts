@@ -54,8 +54,8 @@ export function ageKeyHandlers({ store, vault, accounts, clock }: KeyServices): 
     async create({ body: { name } }) {
       if ((await store.ageKeys.get(name)) !== null)
         throw new BastionError('conflict', `there is a key ${name} already`, { hint: 'Choose another name.' })
-      await vault.recipientFor(name)
-      return (await store.ageKeys.get(name))!
+      const { sealed: _, ...made } = await vault.makeKey(name)
+      return made
     },
     async export({ params: { name }, body: { password } }, { signedIn, address }) {
       await accounts.confirm(signedIn.user, address, password)

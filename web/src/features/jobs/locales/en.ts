@@ -124,8 +124,7 @@ export const jobsEn = {
     noTree: 'A real tree cannot be encrypted: choose the archive format.',
     leaves: 'These backups leave this machine unencrypted: whoever can read the target can read your files.',
     key: 'Key',
-    keyNew: 'This key is made when the job is saved. Export it then.',
-    notExported: 'This key is only on this Hub. When its disk is gone, so are the backups: export the key and keep it apart.',
+    keyNew: 'This key is made when the job is saved. Print its recovery sheet then: the job runs once the key is kept elsewhere too.',
   },
   editor: {
     parts: 'Parts of the job',

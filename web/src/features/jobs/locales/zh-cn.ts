@@ -127,8 +127,7 @@ export const jobsZhCn: SameKeys<typeof jobsEn> = {
     noTree: '真实目录树无法加密：请选择归档格式。',
     leaves: '这些备份将未加密地离开本机：能读取目标的人就能读取您的文件。',
     key: '密钥',
-    keyNew: '保存任务时创建此密钥。之后请导出。',
-    notExported: '此密钥只存在于此 Hub。其磁盘损坏时备份也将无法打开：请导出密钥并另行保存。',
+    keyNew: '保存任务时创建此密钥。之后请打印其恢复单：密钥另行保存后任务才会运行。',
   },
   editor: {
     parts: '任务的各部分',
