@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { formatSchema } from '../../src/core/artifact.ts'
@@ -37,6 +37,26 @@ describe('a disk that is full', () => {
       await bastion(['verify', `${target}/full@latest`])
     },
   )
+
+  test('under the place of a restore ends it in the middle of a large file, and leaves whole files only', async ({ skip }) => {
+    skip(skipReason !== undefined, skipReason)
+    await using folder = await temporaryFolder()
+    const source = path.join(folder.path, 'source')
+    await mkdir(source)
+    writeSampleFile(path.join(source, 'a'), mebibyte)
+    writeSampleFile(path.join(source, 'b'), 24 * mebibyte)
+    const target = path.join(folder.path, 'backups')
+    const own = ['--job-id', 'full', '--data-dir', path.join(folder.path, 'data'), '--json']
+    await bastion(['backup', source, '--to', target, '--snapshot', 'off', ...own])
+    await using disk = await mountTmpfs(path.join(folder.path, 'disk'), 16 * mebibyte)
+    const end = await runBastion(['restore', `${target}/full@latest`, '--to', disk.path, '--json'])
+    expect(end.code).toBe(1)
+    expect(errorCodeOf(end)).toBe('restore_failed')
+    expect(end.stderr).toContain('is full: ENOSPC at')
+    const left = await filesBelow(disk.path)
+    expect(left.filter((file) => path.basename(file) !== 'a')).toEqual([])
+    for (const file of left) expect((await readFile(file)).equals(await readFile(path.join(source, 'a')))).toBe(true)
+  })
 
   test('under the target to its last byte leaves nothing of a run that cannot even begin', async ({ skip }) => {
     skip(skipReason !== undefined, skipReason)
