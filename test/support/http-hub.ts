@@ -35,6 +35,8 @@ export interface HttpHubOptions {
   clock?: Clock
   /** what its node may look at and freeze, beside looking at its own folder */
   sourceRoots?: readonly string[]
+  /** fills the data directory before the Hub starts */
+  prepare?: (dataDirectory: string) => Promise<void>
 }
 
 /** A Hub that listens on a port of its own, with a real node. */
@@ -46,10 +48,12 @@ export async function startHttpHub({
   withNode = true,
   clock = systemClock,
   sourceRoots = [],
+  prepare,
 }: HttpHubOptions = {}): Promise<HttpHub> {
   await using opened = new AsyncDisposableStack()
   const folder = opened.use(await temporaryFolder()).path
   const dataDirectory = path.join(folder, 'data')
+  await prepare?.(dataDirectory)
   const streams = createMemoryStreams()
   const errors: unknown[] = []
   const hub = opened.use(

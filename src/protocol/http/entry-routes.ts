@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { runIdSchema } from '../../core/ids.ts'
 import { nodeReplies } from '../node-replies.ts'
-import { pageOf, pageQuery } from './page.ts'
+import { pageOf, entriesPageQuery } from './page.ts'
 import { describeRoutes } from './route.ts'
 
 const params = z.object({ id: runIdSchema })
@@ -18,7 +18,7 @@ export const entryRoutes = describeRoutes({
     summary: 'Entries of the artifact by a part of their name, or of their path where it has a slash, or by a glob',
     access: 'viewer',
     params,
-    query: z.object({ query: pattern, ...pageQuery }),
+    query: z.object({ query: pattern, ...entriesPageQuery }),
     answer: { status: 200, json: pageOf(nodeReplies['entries.search'].shape.entries.element) },
   },
   downloadSelection: {
@@ -37,7 +37,7 @@ export const entryRoutes = describeRoutes({
     summary: 'What differs in the artifact from the one of another run, which is taken for the earlier one',
     access: 'viewer',
     params,
-    query: z.object({ before: runIdSchema, ...pageQuery }),
+    query: z.object({ before: runIdSchema, ...entriesPageQuery }),
     answer: { status: 200, json: pageOf(nodeReplies['entries.diff'].shape.changes.element) },
   },
 })

@@ -1,15 +1,19 @@
 import { z } from 'zod'
 
+const cursor = z.string().max(1000).optional()
+const limitUpTo = (most: number, usual: number) => z.coerce.number<number | string>().int().min(1).max(most).default(usual)
+
 /** Lists are read page by page: `cursor` is the `next_cursor` of the page before. It means nothing but to the list that gave it. */
-export const pageQuery = {
-  cursor: z.string().max(1000).optional(),
-  limit: z.coerce.number<number | string>().int().min(1).max(200).default(50),
-}
+export const pageQuery = { cursor, limit: limitUpTo(200, 50) }
+
+/** A page of entries of an artifact, or of names in a directory, costs a process or a walk: a folder of 100 000 names is read in a hundred of them. */
+export const largestEntriesPage = 1000
+export const entriesPageQuery = { cursor, limit: limitUpTo(largestEntriesPage, 50) }
 
 /** Of a log that is read by sequence number. */
 export const eventsQuery = z.object({
   after_seq: z.coerce.number<number | string>().int().nonnegative().default(0),
-  limit: z.coerce.number<number | string>().int().min(1).max(1000).default(200),
+  limit: limitUpTo(1000, 200),
 })
 
 /** `next_cursor` is null on the last page. */

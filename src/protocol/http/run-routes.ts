@@ -3,7 +3,7 @@ import { jobIdSchema, runIdSchema } from '../../core/ids.ts'
 import { keptRunEventSchema } from '../../core/run-event.ts'
 import { runDetailSchema, runSchema, runStatusSchema } from '../../core/run.ts'
 import { nodeReplies } from '../node-replies.ts'
-import { listOf, pageOf, pageQuery } from './page.ts'
+import { entriesPageQuery, listOf, pageOf, pageQuery } from './page.ts'
 import { describeRoutes } from './route.ts'
 
 const params = z.object({ id: runIdSchema })
@@ -53,7 +53,7 @@ export const runRoutes = describeRoutes({
     summary: 'What a directory of the artifact holds',
     access: 'viewer',
     params,
-    query: z.object({ prefix: z.string().max(4096).default(''), prefix_b64: pathBytes, ...pageQuery }),
+    query: z.object({ prefix: z.string().max(4096).default(''), prefix_b64: pathBytes, ...entriesPageQuery }),
     answer: { status: 200, json: pageOf(nodeReplies['entries.list'].shape.entries.element) },
   },
   download: {

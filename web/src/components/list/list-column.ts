@@ -22,12 +22,14 @@ export function sortRows<Row>(rows: readonly Row[], columns: readonly ListColumn
   const isDescending = sort.startsWith('-')
   const sortBy = columns.find(({ key }) => key === sort.replace(/^-/, ''))?.sortBy
   if (sortBy === undefined) return rows
-  return rows.toSorted((a, b) => (isDescending ? -1 : 1) * compare(sortBy(a), sortBy(b)))
+  // Made once: a comparison of its own for each pair of a hundred thousand rows takes seconds.
+  const words = new Intl.Collator(undefined, { numeric: true })
+  const keyed = rows.map((row) => ({ row, key: sortBy(row) }))
+  return keyed.toSorted((a, b) => (isDescending ? -1 : 1) * compare(a.key, b.key, words)).map(({ row }) => row)
 }
 
 /** What is not there comes first. */
-function compare(a: string | number | null, b: string | number | null): number {
-  if (a === null || b === null) return Number(b === null) - Number(a === null) === 0 ? 0 : a === null ? -1 : 1
-  if (typeof a === 'number' && typeof b === 'number') return a - b
-  return String(a).localeCompare(String(b), undefined, { numeric: true })
+function compare(a: string | number | null, b: string | number | null, words: Intl.Collator): number {
+  if (a === null || b === null) return Number(b === null) - Number(a === null)
+  return typeof a === 'number' && typeof b === 'number' ? a - b : words.compare(String(a), String(b))
 }

@@ -1,27 +1,57 @@
-import { useInfiniteQuery } from '@tanstack/vue-query'
-import { computed, type MaybeRefOrGetter, toValue } from 'vue'
+import { hashKey, useInfiniteQuery, useQueryClient } from '@tanstack/vue-query'
+import { computed, type MaybeRefOrGetter, onScopeDispose, toValue, watch } from 'vue'
+import type { KeysetPage, KeysetPages } from './keyset-pages.ts'
 
-interface Page<Row> {
-  items: Row[]
-  next_cursor: string | null
+export interface PageAsked {
+  cursor: string | undefined
+  limit: number
 }
 
 export interface KeysetListOptions<Row> {
   /** with what the list is filtered by: another filter is another list */
   key: MaybeRefOrGetter<readonly unknown[]>
-  fetchPage(cursor: string | undefined): Promise<Page<Row>>
+  fetchPage(asked: PageAsked): Promise<KeysetPage<Row>>
+  /** rows of every page but the first, which is small to be there soon: as many as the Hub gives at once */
+  pageRows?: number
   enabled?: MaybeRefOrGetter<boolean>
 }
 
-/** A long list, page after page in the order of the Hub. In the query cache it is `{pages: [{items, next_cursor}], pageParams}`. */
-export function useKeysetList<Row>({ key, fetchPage, enabled = true }: KeysetListOptions<Row>) {
+const firstPageRows = 100
+
+/**
+ * A long list, page after page in the order of the Hub. In the query cache it is a {@link KeysetPages}; of a list that nobody looks at any more only the first page
+ * stays there, for when it is shown again every page that is kept is asked for.
+ */
+export function useKeysetList<Row>({ key, fetchPage, pageRows = 200, enabled = true }: KeysetListOptions<Row>) {
+  const cache = useQueryClient()
+  const queryKey = computed(() => toValue(key))
   const query = useInfiniteQuery({
-    queryKey: computed(() => toValue(key)),
-    queryFn: ({ pageParam }) => fetchPage(pageParam),
+    queryKey,
+    queryFn: ({ pageParam }) => fetchPage({ cursor: pageParam, limit: pageParam === undefined ? firstPageRows : pageRows }),
     initialPageParam: undefined as string | undefined,
-    getNextPageParam: ({ next_cursor }: Page<Row>) => next_cursor ?? undefined,
+    getNextPageParam: ({ next_cursor }: KeysetPage<Row>) => next_cursor ?? undefined,
     enabled: computed(() => toValue(enabled)),
+    // A hundred thousand rows are neither watched nor compared one by one: a change is another list.
+    shallow: true,
+    structuralSharing: false,
   })
+
+  async function shorten(left: readonly unknown[]): Promise<void> {
+    await cache.cancelQueries({ queryKey: left, exact: true })
+    const updatedAt = cache.getQueryState(left)?.dataUpdatedAt
+    cache.setQueryData<KeysetPages<Row>>(
+      left,
+      (list) => list && { pages: list.pages.slice(0, 1), pageParams: list.pageParams.slice(0, 1) },
+      updatedAt === undefined ? {} : { updatedAt },
+    )
+  }
+  let shown = queryKey.value
+  watch(queryKey, (now) => {
+    if (hashKey(now) !== hashKey(shown)) void shorten(shown)
+    shown = now
+  })
+  onScopeDispose(() => void shorten(shown))
+
   return {
     rows: computed(() => query.data.value?.pages.flatMap(({ items }) => items) ?? []),
     isLoading: query.isPending,
@@ -34,7 +64,7 @@ export function useKeysetList<Row>({ key, fetchPage, enabled = true }: KeysetLis
 }
 
 /** Every page, one after the other: for lists that fit a browser, such as jobs. */
-export async function allPages<Row>(fetchPage: (cursor: string | undefined) => Promise<Page<Row>>): Promise<Row[]> {
+export async function allPages<Row>(fetchPage: (cursor: string | undefined) => Promise<KeysetPage<Row>>): Promise<Row[]> {
   const rows: Row[] = []
   let cursor: string | undefined
   do {

@@ -2,6 +2,11 @@ import { computed, onBeforeUnmount, onMounted, ref, type Ref } from 'vue'
 
 const extraRows = 12
 
+/** Whether it is time for the next page: a fast wheel turns a few hundred rows while it comes, but of a short list not all is wanted. */
+export function isNearEnd(to: number, count: number): boolean {
+  return to >= count - Math.min(500, count / 3)
+}
+
 /** Which of many rows of one height are seen, for only those are drawn. `body` is what holds the rows; what scrolls is found around it. */
 export function useWindow(body: Readonly<Ref<HTMLElement | null>>, count: () => number, rowHeightPx: number) {
   const first = ref(0)
@@ -32,7 +37,8 @@ export function useWindow(body: Readonly<Ref<HTMLElement | null>>, count: () => 
   return { from, to, abovePx: computed(() => from.value * rowHeightPx), belowPx: computed(() => (count() - to.value) * rowHeightPx), look }
 }
 
-function scrollerOf(element: HTMLElement | null): HTMLElement | Window {
+/** What scrolls around an element. */
+export function scrollerOf(element: HTMLElement | null): HTMLElement | Window {
   for (let each = element?.parentElement; each; each = each.parentElement) {
     if (/auto|scroll/.test(getComputedStyle(each).overflowY)) return each
   }

@@ -21,7 +21,6 @@ export function useJobActions() {
     async run({ id, name }: Pick<Job, 'id' | 'name'>, { quietly = false } = {}): Promise<void> {
       const started = await orTell(client.jobs.run({ params: { id } }))
       if (started === undefined) return
-      void cache.invalidateQueries({ queryKey: ['runs'] })
       if (quietly) return
       toast.add({
         title: t(`jobs.runResult.${started.result}`, { name }),

@@ -1,10 +1,5 @@
-import type { InfiniteData, QueryClient } from '@tanstack/vue-query'
-import type { Operation } from '../../../../src/core/operation.ts'
-import type { OperationDetail } from '../../../../src/protocol/operation-spec.ts'
 import type { Feature } from '../../app/feature.ts'
-import { invalidateSoon } from '../../live/invalidate-soon.ts'
-
-type OperationPages = InfiniteData<{ items: Operation[]; next_cursor: string | null }>
+import { operationsLive } from './operations-live.ts'
 
 export const operationsFeature: Feature = {
   routes: [
@@ -23,34 +18,5 @@ export const operationsFeature: Feature = {
     },
   ],
   nav: [{ to: '/operations', title: 'operations.title', icon: 'i-lucide-life-buoy', group: 'main' }],
-  live: {
-    topics: ['operations'],
-    take(message, cache) {
-      if (message.type === 'operation.changed') {
-        const { operation } = message
-        if (!patchOperation(cache, operation.id, operation)) invalidateSoon(cache, ['operations'])
-        if (operation.ended_at !== null) invalidateSoon(cache, ['operation', operation.id])
-      } else if (message.type === 'operation.progress') {
-        patchOperation(cache, message.operation_id, { progress: message.progress })
-      }
-    },
-    resumed(cache) {
-      for (const noun of ['operations', 'operation']) invalidateSoon(cache, [noun])
-    },
-  },
-}
-
-/** Changes it wherever it is shown. @returns whether every list has it */
-function patchOperation(cache: QueryClient, id: string, changed: Partial<Operation>): boolean {
-  cache.setQueryData<OperationDetail>(['operation', id], (before) => before && { ...before, ...changed })
-  let isInAll = true
-  for (const [key, lists] of cache.getQueriesData<OperationPages>({ queryKey: ['operations'] })) {
-    if (lists === undefined) continue
-    if (!lists.pages.some(({ items }) => items.some((each) => each.id === id))) isInAll = false
-    else {
-      const pages = lists.pages.map((page) => ({ ...page, items: page.items.map((each) => (each.id === id ? { ...each, ...changed } : each)) }))
-      cache.setQueryData<OperationPages>(key, { ...lists, pages })
-    }
-  }
-  return isInAll
+  live: operationsLive,
 }

@@ -1,9 +1,9 @@
-import type { InfiniteData, QueryClient } from '@tanstack/vue-query'
+import type { QueryClient, QueryKey } from '@tanstack/vue-query'
 import type { Run, RunDetail } from '../../../../src/core/run.ts'
 import type { LiveInterest } from '../../app/feature.ts'
+import { addRow, dropRow, hasRow, type KeysetPages, patchRow } from '../../components/list/keyset-pages.ts'
+import { changeLists } from '../../live/change-lists.ts'
 import { invalidateSoon } from '../../live/invalidate-soon.ts'
-
-type RunPages = InfiniteData<{ items: Run[]; next_cursor: string | null }>
 
 /** Runs in lists and alone are changed in place; whatever shows them beside other things (jobs, overview) is asked for again. */
 export const runsLive: LiveInterest = {
@@ -11,14 +11,15 @@ export const runsLive: LiveInterest = {
   take(message, cache) {
     if (message.type === 'run.changed') {
       const { run } = message
-      patchRun(cache, run.id, (before) => ({ ...before, ...run }))
-      // A new one has its place in lists this does not know.
-      if (!isListed(cache, run.id)) invalidateSoon(cache, ['runs'])
+      patchDetail(cache, run.id, run)
+      changeLists<Run>(cache, 'runs', (list, key) => keepIn(list, key, run))
       invalidateSoon(cache, ['jobs'])
       invalidateSoon(cache, ['overview'])
       if (run.ended_at !== null) invalidateSoon(cache, ['run', run.id])
     } else if (message.type === 'run.progress') {
-      patchRun(cache, message.run_id, (before) => ({ ...before, progress: message.progress }))
+      const { run_id, progress } = message
+      patchDetail(cache, run_id, { progress })
+      changeLists<Run>(cache, 'runs', (list) => patchRow(list, isRun(run_id), (run) => ({ ...run, progress })))
     }
   },
   resumed(cache) {
@@ -26,17 +27,19 @@ export const runsLive: LiveInterest = {
   },
 }
 
-function patchRun(cache: QueryClient, runId: string, patch: <Kept extends Run>(before: Kept) => Kept): void {
-  cache.setQueryData<RunDetail>(['run', runId], (before) => before && patch(before))
-  cache.setQueriesData<RunPages>({ queryKey: ['runs'] }, (before) => before && inPages(before, runId, patch))
+const isRun =
+  (runId: string) =>
+  ({ id }: Run) =>
+    id === runId
+
+function patchDetail(cache: QueryClient, runId: string, changed: Partial<Run>): void {
+  cache.setQueryData<RunDetail>(['run', runId], (before) => before && { ...before, ...changed })
 }
 
-function inPages(pages: RunPages, runId: string, patch: (before: Run) => Run): RunPages {
-  if (!pages.pages.some(({ items }) => items.some(({ id }) => id === runId))) return pages
-  return { ...pages, pages: pages.pages.map((page) => ({ ...page, items: page.items.map((run) => (run.id === runId ? patch(run) : run)) })) }
-}
-
-function isListed(cache: QueryClient, runId: string): boolean {
-  const lists = cache.getQueriesData<RunPages>({ queryKey: ['runs'] })
-  return lists.every(([, data]) => data === undefined || data.pages.some(({ items }) => items.some(({ id }) => id === runId)))
+/** The newest run stands first: ids sort by their time. @param key `['runs', job, status]`, with '' for any */
+function keepIn(list: KeysetPages<Run>, [, job, status]: QueryKey, run: Run): KeysetPages<Run> {
+  const fits = (job === '' || job === run.job_id) && (status === '' || status === run.status)
+  const isIt = isRun(run.id)
+  if (!fits) return dropRow(list, isIt)
+  return hasRow(list, isIt) ? patchRow(list, isIt, (before) => ({ ...before, ...run })) : addRow(list, run, (one, other) => one.id > other.id)
 }

@@ -5,6 +5,7 @@ import type { ListColumn } from '../../components/list/list-column.ts'
 
 /** By what the Hub sorts, by the key of the column. */
 export const sortOfColumn = { time: 'ended_at', stored: 'stored_bytes', source: 'source_bytes' } as const
+export type ArtifactSort = (typeof sortOfColumn)[keyof typeof sortOfColumn]
 
 /** Columns of lists of artifacts; that of the job only where there are several. */
 export function useArtifactColumns({ withJob }: { withJob: boolean }) {
