@@ -1,4 +1,5 @@
 import { mkdirSync, realpathSync, rmSync, statfsSync } from 'node:fs'
+import { totalmem } from 'node:os'
 import path from 'node:path'
 import type { CaptureRefusal } from '../../../core/sqlite-capture.ts'
 import { type BytePath, fsPath, toBytePath } from '../../../lib/byte-path.ts'
@@ -24,8 +25,10 @@ export interface SqliteCapturer extends AsyncDisposable {
   mayGoAhead(): boolean
 }
 
-/** Of what is free, copies that wait for their turn take at most this share. */
+/** Of what is free on the disk, copies that wait for their turn take at most this share. */
 const shareAhead = 0.25
+/** And of memory: what is removed before the system begins to bring it to the disk costs the disk nothing. */
+const memoryShareAhead = 1 / 8
 
 /**
  * @param options.directory for the copies, made when there is one; nothing is left of it
@@ -82,6 +85,7 @@ export function createSqliteCapturer(options: {
     },
     mayGoAhead() {
       if (heldBytes === 0) return true
+      if (heldBytes >= totalmem() * memoryShareAhead) return false
       const { bavail, bsize } = statfsSync(directory)
       return heldBytes < (bavail * bsize + heldBytes) * shareAhead
     },
