@@ -31,7 +31,11 @@ const testPackages = [
   { package: 'radosgw', command: 'radosgw', why: 'a real S3 server for the s3 target' },
   { package: 'ceph-mon', command: 'ceph-mon', why: 'the cluster behind it' },
   { package: 'ceph-osd', command: 'ceph-osd', why: 'its store, in memory' },
-  { package: 'openssl', command: 'openssl', why: 'certificates for servers of the tests' },
+  { package: 'swift-proxy', command: 'swift-proxy-server', why: 'another S3 server, which knows less of S3' },
+  { package: 'swift-account', command: 'swift-account-server', why: 'its accounts' },
+  { package: 'swift-container', command: 'swift-container-server', why: 'its buckets' },
+  { package: 'swift-object', command: 'swift-object-server', why: 'its objects' },
+  { package: 'memcached', command: 'memcached', why: 'what it keeps in mind' },
   { package: 'chromium', command: 'chromium', why: 'opens the web interface as people do' },
   { package: 'rsync', command: 'rsync', why: 'compares restored trees; a peer in the benchmarks' },
 ]

@@ -13,8 +13,9 @@ import { compareTrees } from '../support/compare-trees.ts'
 import { below, restoreRun, runBackup, verifyRun } from '../support/engine.ts'
 import { everythingTree } from '../support/everything-tree.ts'
 import { type OpensshServer, startOpenssh, whyNoOpenssh } from '../support/servers/openssh-server.ts'
-import { newBucket, radosgw, whyNoRadosgw } from '../support/servers/radosgw.ts'
+import { newBucket, radosgw, type S3Place, whyNoRadosgw } from '../support/servers/radosgw.ts'
 import { sftpTarget } from '../support/servers/sftp-target.ts'
+import { startSwift, whyNoSwift } from '../support/servers/swift.ts'
 import type { WebdavServer } from '../support/servers/webdav-server.ts'
 import { webdavKinds } from '../support/servers/webdav-servers.ts'
 import { workFolder } from '../support/work-folder.ts'
@@ -51,6 +52,7 @@ function started<Server extends AsyncDisposable>(start: () => Promise<Server>): 
 }
 
 const openssh = started<OpensshServer>(startOpenssh)
+const swift = started(startSwift)
 const timeouts = { connectMs: 5000, answerMs: 30_000, minBytesPerSecond: 1024 }
 const places: Place[] = [
   { name: 'memory', whyNot: undefined, open: async () => createMemoryTarget() },
@@ -68,15 +70,13 @@ const places: Place[] = [
     whyNot: whyNoOpenssh(),
     open: async () => sftpTarget(await openssh(), { path: path.join((await openssh()).folder, randomUUID()) }),
   },
-  {
-    name: 's3 on radosgw',
-    whyNot: await whyNoRadosgw(),
-    async open() {
-      const server = await radosgw()
-      return createS3Target({ ...server, bucket: await newBucket(server), prefix: 'place', clock: { now: Date.now }, timeouts })
-    },
-  },
+  { name: 's3 on radosgw', whyNot: await whyNoRadosgw(), open: async () => s3(await radosgw()) },
+  { name: 's3 on Swift', whyNot: await whyNoSwift(), open: async () => s3(await swift()) },
 ]
+
+async function s3(server: S3Place): Promise<Target> {
+  return createS3Target({ ...server, bucket: await newBucket(server), prefix: 'place', clock: { now: Date.now }, timeouts })
+}
 
 describe.each(places)('everything a tree can hold, on $name', (place) => {
   test.for([

@@ -16,8 +16,9 @@ import { createWebdavTarget } from '../../../src/engine/targets/webdav/webdav-ta
 import { seededRandom } from '../../support/seed.ts'
 import { startOpenssh, whyNoOpenssh, type OpensshServer } from '../../support/servers/openssh-server.ts'
 import { startPlainSftp, type PlainSftpServer } from '../../support/servers/plain-sftp-server.ts'
-import { newBucket, radosgw, whyNoRadosgw } from '../../support/servers/radosgw.ts'
+import { newBucket, radosgw, type S3Place, whyNoRadosgw } from '../../support/servers/radosgw.ts'
 import { sftpTarget } from '../../support/servers/sftp-target.ts'
+import { startSwift, whyNoSwift } from '../../support/servers/swift.ts'
 import { webdavKinds, type WebdavKind } from '../../support/servers/webdav-servers.ts'
 import type { WebdavServer } from '../../support/servers/webdav-server.ts'
 import { type ContractFeature, testTargetContract } from '../../support/target-contract.ts'
@@ -65,10 +66,17 @@ async function sftpWithoutExtensions(): Promise<Target> {
   return sftpTarget(await plainSftp, { path: path.join(folder.path, 'not', 'yet', 'made') })
 }
 
-async function s3OnRadosgw(): Promise<Target> {
-  const server = await radosgw()
+async function s3(server: S3Place): Promise<Target> {
   const timeouts = { connectMs: 5_000, answerMs: 30_000, minBytesPerSecond: 1024 }
   return createS3Target({ ...server, bucket: await newBucket(server), prefix: 'some/place', clock: { now: Date.now }, timeouts })
+}
+
+let swift: ReturnType<typeof startSwift> | undefined
+afterAll(async () => (await swift)?.[Symbol.asyncDispose]())
+
+async function s3OnSwift(): Promise<Target> {
+  swift ??= startSwift()
+  return s3(await swift)
 }
 
 type Place = [
@@ -89,7 +97,8 @@ const places: Place[] = [
 const servers: Place[] = [
   ['sftp on OpenSSH', everything, sftpOnOpenssh, whyNoOpenssh()],
   ['sftp on a server without extensions', everything, sftpWithoutExtensions],
-  ['s3 on radosgw', ['atomicPut', 'rangeReads'], s3OnRadosgw, await whyNoRadosgw()],
+  ['s3 on radosgw', ['atomicPut', 'rangeReads'], async () => s3(await radosgw()), await whyNoRadosgw()],
+  ['s3 on Swift', ['atomicPut', 'rangeReads'], s3OnSwift, await whyNoSwift()],
   ...webdavKinds.map((kind): Place => [`webdav on ${kind.name}`, ['atomicPut', 'rangeReads'], () => webdav(kind), kind.whyNot, kind.cannot]),
 ]
 

@@ -13,10 +13,14 @@ const commands = ['radosgw', 'radosgw-admin', 'ceph', 'ceph-authtool', 'ceph-mon
 const accessKeyId = 'test-access-key'
 const secretAccessKey = 'test-secret-key'
 
-export interface S3Server {
+/** How an S3 server is reached. */
+export interface S3Place {
   endpoint: string
   region: string
   credentials: { accessKeyId: string; secretAccessKey: string }
+}
+
+export interface S3Server extends S3Place {
   /** what the gateway says, a line for each request that is done among it */
   accessLog: string
 }
@@ -40,12 +44,12 @@ export async function radosgw(): Promise<S3Server> {
 }
 
 /** A client of the SDK, for looking from outside. */
-export function s3Client({ endpoint, region, credentials }: S3Server): S3Client {
+export function s3Client({ endpoint, region, credentials }: S3Place): S3Client {
   return new S3Client({ endpoint, region, credentials, forcePathStyle: true })
 }
 
 /** A bucket that nobody else uses. */
-export async function newBucket(server: S3Server): Promise<string> {
+export async function newBucket(server: S3Place): Promise<string> {
   const bucket = `bastion-${randomUUID()}`
   const client = s3Client(server)
   await client.send(new CreateBucketCommand({ Bucket: bucket }))
