@@ -5,9 +5,9 @@ import type { RetentionCalendar } from './retention-calendar.ts'
 
 /**
  * What a person or a check has found of an artifact. `suspicious` and `damaged` wait for a person; one that a person has accepted is `good` again, one that a
- * person has given up is kept for nothing.
+ * person has given up is kept for nothing. `foreign`: another Hub made it, so it is not ours to delete.
  */
-export type RetentionStanding = 'good' | 'suspicious' | 'damaged' | 'given_up'
+export type RetentionStanding = 'good' | 'suspicious' | 'damaged' | 'foreign' | 'given_up'
 
 /** An artifact that is present, as retention sees it. */
 export interface RetentionArtifact {
@@ -20,7 +20,7 @@ export interface RetentionArtifact {
 }
 
 export const keepReasonSchema = z.object({
-  rule: z.enum(['newest_good', ...retentionRules, 'pinned', 'suspicious', 'damaged', 'future', 'no_good', 'no_rules']),
+  rule: z.enum(['newest_good', ...retentionRules, 'pinned', 'suspicious', 'damaged', 'foreign', 'future', 'no_good', 'no_rules']),
   /** `keep_last`: 1 is the newest */
   rank: z.int().positive().optional(),
   /** the hour, day, week, month or year it is kept for; `keep_days`: its own day */
@@ -89,7 +89,7 @@ export function decideRetention(
 /** What is neither decided on nor fills a slot. A person who has given something up may still have it pinned. */
 function heldBack({ pinned, standing, at }: RetentionArtifact, nowMs: number): KeepReason['rule'] | null {
   if (pinned) return 'pinned'
-  if (standing === 'suspicious' || standing === 'damaged') return standing
+  if (standing === 'suspicious' || standing === 'damaged' || standing === 'foreign') return standing
   return at > nowMs + futureToleranceMs ? 'future' : null
 }
 

@@ -22,6 +22,8 @@ export function keepReasonText({ rule, rank = 0, slot = '' }: KeepReason): strin
       return 'suspicious, and no person has judged it yet'
     case 'damaged':
       return 'damaged, and no person has judged it yet'
+    case 'foreign':
+      return 'another Hub made it: only a person deletes it, with force'
     case 'future':
       return 'its time has not come yet: a clock was wrong'
     case 'no_good':

@@ -29,7 +29,7 @@ const someArtifact = fc.record({
   pinned: fc.oneof({ weight: 8, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
   standing: fc.oneof(
     { weight: 8, arbitrary: fc.constant('good' as const) },
-    { weight: 1, arbitrary: fc.constantFrom('suspicious' as const, 'damaged' as const, 'given_up' as const) },
+    { weight: 1, arbitrary: fc.constantFrom('suspicious' as const, 'damaged' as const, 'foreign' as const, 'given_up' as const) },
   ),
 })
 

@@ -224,7 +224,7 @@ function retainedJob({ id, spec, archived_at }: { id: string; spec: string; arch
   return { id, archived_at, ...readJson(specSchema, spec) }
 }
 
-const standing = sql`case when status <> 'present' then 'damaged' when judged = 'given_up' then 'given_up'
+const standing = sql`case when hub_id is not null then 'foreign' when status <> 'present' then 'damaged' when judged = 'given_up' then 'given_up'
   when suspicious is not null and judged is distinct from 'accepted' then 'suspicious' else 'good' end`
 
 function heldArtifact(row: unknown): HeldArtifact {

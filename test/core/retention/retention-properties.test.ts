@@ -38,7 +38,8 @@ test('what is pinned, waits for a judgement or comes from the future is never de
       const gone = deleted(policy, artifacts, zone)
       for (const artifact of artifacts) {
         const { run_id, pinned, standing } = artifact
-        if (pinned || standing === 'suspicious' || standing === 'damaged' || !isTimely(artifact)) expect(gone).not.toContain(run_id)
+        if (pinned || standing === 'suspicious' || standing === 'damaged' || standing === 'foreign' || !isTimely(artifact))
+          expect(gone).not.toContain(run_id)
       }
       const good = artifacts.filter((artifact) => artifact.standing === 'good' && isTimely(artifact))
       for (const among of [good, good.filter(({ pinned }) => !pinned)]) {

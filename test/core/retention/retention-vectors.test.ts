@@ -27,7 +27,7 @@ const caseSchema = z.strictObject({
 })
 
 const line = /^(?<name>\w+) (?<time>\S+)(?<facts>(?: \w+)*) => (?<action>keep|delete): (?<reasons>.+)$/
-const standings: readonly string[] = ['suspicious', 'damaged', 'given_up'] satisfies RetentionStanding[]
+const standings: readonly string[] = ['suspicious', 'damaged', 'foreign', 'given_up'] satisfies RetentionStanding[]
 
 interface Expected {
   artifact: RetentionArtifact

@@ -70,6 +70,9 @@ test('an empty Hub learns from a target what another one has stored there, once'
   })
   expect(job(jobs[1])).toMatchObject({ name: 'sealed', pipeline: { encryption: { type: 'age_x25519', key_name: 'default' } } })
   expect(await client.runs.get({ params: { id: runs[0] } })).toMatchObject({ status: 'success', job_id: jobs[0], node_id: 'hub', grade: 'stable' })
+  // It is not this Hub's to delete, and no reason for a brake.
+  const { keep } = await client.retention.preview({ params: { id: jobs[0] }, body: { months: 0 } })
+  expect(keep).toMatchObject([{ run_id: runs[0], reasons: [{ rule: 'foreign' }] }])
   // What was learned can be looked into at once.
   expect((await client.runs.entries({ params: { id: runs[0] }, query: { prefix: path.join(folder.path, 'source').slice(1) } })).items).toMatchObject([
     { kind: 'file' },

@@ -131,6 +131,7 @@ export const retentionEn = {
     pinned: 'pinned',
     suspicious: 'suspicious, and nobody has judged it yet',
     damaged: 'damaged, and nobody has judged it yet',
+    foreign: 'another Hub made it: only a person deletes it, with force',
     future: 'its time has not come yet: a clock was wrong',
     no_good: 'there is no good one',
     no_rules: 'no rule says what to keep',

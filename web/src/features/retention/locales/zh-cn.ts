@@ -134,6 +134,7 @@ export const retentionZhCn: SameKeys<typeof retentionEn> = {
     pinned: '已固定',
     suspicious: '可疑，还没有人判断',
     damaged: '已损坏，还没有人判断',
+    foreign: '由另一个 Hub 创建：只能由人强制删除',
     future: '时间在未来：时钟曾经不对',
     no_good: '没有完好的备份',
     no_rules: '没有规则说明保留什么',
