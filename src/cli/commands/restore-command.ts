@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { BastionError } from '../../core/errors.ts'
-import { type ConflictPolicy, conflictPolicySchema } from '../../core/operation.ts'
+import { conflictPolicySchema } from '../../core/operation.ts'
 import type { Progress } from '../../core/run-event.ts'
 import { restore, type RestoreRequest } from '../../engine/restore.ts'
 import { restoreToTarget, type TargetRestoreReport } from '../../engine/restore-to-target.ts'
@@ -13,6 +13,7 @@ import { artifactArgument, targetArgument } from '../arguments.ts'
 import type { CliContext } from '../cli-context.ts'
 import { printableText } from '../entry-text.ts'
 import { type ExitCode, exitCodes } from '../exit-code.ts'
+import { oneOf } from '../one-of.ts'
 import { createProgressLine, formatBytes } from '../progress-line.ts'
 import { systemClock } from '../system-clock.ts'
 import { collect, type RunCommand } from './command.ts'
@@ -25,8 +26,6 @@ interface RestoreOptions {
   identity?: string
   json?: true
 }
-
-const conflictPolicies: readonly string[] = conflictPolicySchema.options
 
 export function addRestoreCommand(program: Command, run: RunCommand): void {
   program
@@ -43,7 +42,7 @@ export function addRestoreCommand(program: Command, run: RunCommand): void {
 }
 
 async function restoreCommand(name: string, options: RestoreOptions, context: CliContext): Promise<ExitCode> {
-  if (!conflictPolicies.includes(options.conflict)) throw new BastionError('invalid_spec', `--conflict is one of ${conflictPolicies.join(', ')}`)
+  const conflict = oneOf('--conflict', conflictPolicySchema, options.conflict)
   const selection = selectEntries(options.only)
   keepFreedMemory()
   await using opened = await artifactArgument(name, options, context)
@@ -51,7 +50,7 @@ async function restoreCommand(name: string, options: RestoreOptions, context: Cl
   const request = {
     artifact: opened.artifact,
     selection,
-    conflict: options.conflict as ConflictPolicy,
+    conflict,
     damaged: options.damaged ?? false,
     clock: systemClock,
     signal: context.signal,

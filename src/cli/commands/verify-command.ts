@@ -1,12 +1,13 @@
 import type { Command } from 'commander'
 import { BastionError } from '../../core/errors.ts'
-import { type VerifyLevel, verifyLevelSchema } from '../../core/operation.ts'
+import { verifyLevelSchema } from '../../core/operation.ts'
 import { verify } from '../../engine/verify.ts'
 import { keepFreedMemory } from '../../lib/malloc.ts'
 import { artifactArgument } from '../arguments.ts'
 import type { CliContext } from '../cli-context.ts'
 import { printableText } from '../entry-text.ts'
 import { type ExitCode, exitCodes } from '../exit-code.ts'
+import { oneOf } from '../one-of.ts'
 import { createProgressLine, formatBytes } from '../progress-line.ts'
 import { systemClock } from '../system-clock.ts'
 import type { RunCommand } from './command.ts'
@@ -17,8 +18,6 @@ interface VerifyOptions {
   identity?: string
   json?: true
 }
-
-const levels: readonly string[] = verifyLevelSchema.options
 
 export function addVerifyCommand(program: Command, run: RunCommand): void {
   program
@@ -33,7 +32,7 @@ export function addVerifyCommand(program: Command, run: RunCommand): void {
 }
 
 async function verifyCommand(name: string, options: VerifyOptions, context: CliContext): Promise<ExitCode> {
-  if (!levels.includes(options.level)) throw new BastionError('invalid_spec', `--level is one of ${levels.join(', ')}`)
+  const level = oneOf('--level', verifyLevelSchema, options.level)
   const percent = Number(options.sample)
   if (!(percent > 0 && percent <= 100)) throw new BastionError('invalid_spec', '--sample is a number above 0, up to 100')
   keepFreedMemory()
@@ -41,7 +40,7 @@ async function verifyCommand(name: string, options: VerifyOptions, context: CliC
   using line = createProgressLine(context)
   const report = await verify({
     ...opened,
-    level: options.level as VerifyLevel,
+    level,
     sampleShare: percent / 100,
     random: Math.random,
     clock: systemClock,
