@@ -52,7 +52,7 @@ export default defineConfig({
         'keys',
         'disaster-recovery',
       ]),
-      section('reference', 'Reference', ['cli', 'http-api', 'errors']),
+      section('reference', 'Reference', ['cli', 'configuration', 'http-api', 'errors']),
       section('design', 'Design', ['artifact-format']),
       section('extending', 'Extending'),
       section('proof', 'Proof'),

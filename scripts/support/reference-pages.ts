@@ -1,4 +1,5 @@
 import { apiReference } from './api-reference.ts'
+import { configurationReference } from './configuration-reference.ts'
 import { cliReference } from './cli-reference.ts'
 import { errorReference } from './error-reference.ts'
 import { openApiReference } from './openapi-reference.ts'
@@ -7,6 +8,7 @@ import { openApiReference } from './openapi-reference.ts'
 export function referencePages(): ReadonlyMap<string, string> {
   return new Map([
     ['docs/reference/cli.md', cliReference()],
+    ['docs/reference/configuration.md', configurationReference()],
     ['docs/reference/http-api.md', apiReference()],
     ['docs/reference/errors.md', errorReference()],
     ['docs/reference/openapi.json', openApiReference()],

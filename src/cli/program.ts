@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { addArtifactCommands } from './commands/artifact-commands.ts'
 import { addBackupCommand } from './commands/backup-command.ts'
+import { addConfigCommand } from './commands/config-command.ts'
 import type { RunCommand } from './commands/command.ts'
 import { addHubCommand } from './commands/hub-command.ts'
 import { addIndexCommands } from './commands/index-commands.ts'
@@ -41,6 +42,7 @@ export function createProgram(run: RunCommand): Command {
   addKeyCommands(program, run)
   addKeypackCommands(program, run)
   addUserCommands(program, run)
+  addConfigCommand(program, run)
   addBackupCommand(program, run)
   addRestoreCommand(program, run)
   addVerifyCommand(program, run)

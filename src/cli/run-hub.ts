@@ -1,40 +1,31 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { BastionError } from '../core/errors.ts'
 import { type NodePolicy, openExecutor } from '../executor/executor.ts'
 import { localNodeId } from '../hub/hub.ts'
 import { createTransport, type TransportOptions } from '../hub/http/transport.ts'
+import type { FixedSetting } from '../hub/runtime-settings.ts'
 import { startHub } from '../hub/start-hub.ts'
 import { defaultPasswordCost } from '../lib/password-hash.ts'
 import { limitHeapGrowth } from '../lib/heap-growth.ts'
 import { scavengeAlone } from '../lib/scavenge-alone.ts'
 import { createMemoryLink } from '../protocol/memory-link.ts'
 import { createMemoryStreams } from '../protocol/memory-streams.ts'
-import { type CliContext, dataDirectory } from './cli-context.ts'
-import { hookCommand } from './hook-options.ts'
-import { snapshotPolicy } from './snapshot-services.ts'
+import type { CliContext } from './cli-context.ts'
+import { readConfigFile } from './config-file.ts'
+import { type FoundSettings, type GivenFlags, readSettings } from './read-settings.ts'
+import { describeSetting, settingNames } from './settings-table.ts'
 import { systemClock } from './system-clock.ts'
 import { isBundled, version } from './version.ts'
 
 const mebibyte = 2 ** 20
 
-/** As `bastion hub` is given them. */
+/** As `bastion hub` is given them. `config`: the configuration file. */
 export interface HubCommandOptions {
-  dataDir?: string
-  host: string
-  port: number
-  tlsCert?: string
-  tlsKey?: string
-  insecureHttp?: true
-  publicUrl?: string
-  trustedProxy: string[]
-  browseRoot: string[]
-  restoreRoot: string[]
-  snapshotRoot: string[]
-  allowHook: string[]
+  flags: GivenFlags
+  config: string | undefined
 }
 
 /** Serves until it is asked to stop. Runs under way go on without it, and are found again at the next start. */
@@ -43,14 +34,16 @@ export async function runHub(options: HubCommandOptions, context: CliContext): P
   scavengeAlone()
   // It waits for months: what a look at everything has needed for a second is not kept.
   limitHeapGrowth({ youngBytes: 4 * mebibyte, easyBytes: 40 * mebibyte })
-  const dataDir = dataDirectory(context, options.dataDir)
+  const settings = readSettings(context, { flags: options.flags, file: readConfigFile(context, options.config) })
+  const dataDir = settings.data_dir.value
   const streams = createMemoryStreams()
   const log = pino({ base: null, redact: ['*.password', '*.credentials', '*.identities', '*.identity'] }, pino.destination({ dest: 2, sync: true }))
   await using hub = await startHub({
     dataDirectory: dataDir,
     version,
-    transport: createTransport(transportOptions(options, context)),
-    metricsToken: context.env['BASTION_METRICS_TOKEN'] ?? null,
+    transport: createTransport(transportOptions(settings)),
+    metricsToken: settings.metrics_token.value,
+    fixedSettings: fixedSettings(settings),
     docsDirectory: builtDirectory('docs'),
     webDirectory: builtDirectory('web'),
     passwordCost: defaultPasswordCost,
@@ -61,7 +54,7 @@ export async function runHub(options: HubCommandOptions, context: CliContext): P
   await using executor = await openExecutor({
     dataDir,
     runnerCommand: [process.execPath, process.argv[1]!, 'runner'],
-    policy: policyOf(options, context),
+    policy: policyOf(settings),
     streams,
     version,
     clock: systemClock,
@@ -87,18 +80,26 @@ function newHubText(url: string, setupToken: string | null): string {
   return `It has no administrator yet: open it in a browser, or "bastion login ${url}" makes the first one. ${url}/docs/guide/first-backup goes on from there.\n${token}`
 }
 
-function transportOptions(options: HubCommandOptions, context: CliContext): TransportOptions {
-  const { tlsCert, tlsKey, host, port, insecureHttp, publicUrl, trustedProxy } = options
-  if ((tlsCert === undefined) !== (tlsKey === undefined)) throw new BastionError('invalid_spec', '--tls-cert and --tls-key belong together')
-  const pem = (name: string, file: string) => readPem(name, resolve(context.cwd, file))
+function transportOptions(settings: FoundSettings): TransportOptions {
+  const { host, port, tls_cert: cert, tls_key: key, insecure_http, public_url, trusted_proxies } = settings
+  if ((cert.value === null) !== (key.value === null)) throw new BastionError('invalid_spec', '--tls-cert and --tls-key belong together')
   return {
-    host,
-    port,
-    ...(tlsCert !== undefined && tlsKey !== undefined && { tls: { cert: pem('--tls-cert', tlsCert), key: pem('--tls-key', tlsKey) } }),
-    insecureHttp: insecureHttp === true,
-    publicUrl,
-    trustedProxies: trustedProxy,
+    host: host.value,
+    port: port.value,
+    ...(cert.value !== null && key.value !== null && { tls: { cert: readPem('--tls-cert', cert.value), key: readPem('--tls-key', key.value) } }),
+    insecureHttp: insecure_http.value,
+    publicUrl: public_url.value ?? undefined,
+    trustedProxies: trusted_proxies.value,
   }
+}
+
+/** Those of the Hub's runtime settings that the machine decides, and people on the Hub cannot. */
+function fixedSettings(settings: FoundSettings): FixedSetting[] {
+  return settingNames.flatMap((name) => {
+    const { value, source, from } = settings[name]
+    const isFixed = describeSetting(name).isStored === true && source !== 'default' && from !== undefined
+    return isFixed ? [{ name: name as FixedSetting['name'], value, by: from }] : []
+  })
 }
 
 function readPem(name: string, file: string): string {
@@ -111,13 +112,12 @@ function readPem(name: string, file: string): string {
   }
 }
 
-function policyOf({ browseRoot, restoreRoot, snapshotRoot, allowHook }: HubCommandOptions, context: CliContext): NodePolicy {
-  const { roots, enabled } = snapshotPolicy(context, snapshotRoot)
+function policyOf({ allowed_hooks, browse_roots, restore_roots, snapshot_roots, snapshot_providers }: FoundSettings): NodePolicy {
   return {
-    allowedHooks: allowHook.map((text) => hookCommand(text)),
-    browseRoots: browseRoot.length === 0 ? ['/'] : browseRoot.map((root) => resolve(context.cwd, root)),
-    snapshotRoots: roots,
-    ...(restoreRoot.length > 0 && { restoreRoots: restoreRoot.map((root) => resolve(context.cwd, root)) }),
-    ...(enabled !== undefined && { snapshotProviders: enabled }),
+    allowedHooks: allowed_hooks.value,
+    browseRoots: browse_roots.value,
+    snapshotRoots: snapshot_roots.value,
+    ...(restore_roots.value !== null && { restoreRoots: restore_roots.value }),
+    ...(snapshot_providers.value !== null && { snapshotProviders: snapshot_providers.value }),
   }
 }

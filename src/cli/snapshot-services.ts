@@ -1,7 +1,8 @@
-import { delimiter, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { openSnapshotServices, type SnapshotServices } from '../engine/snapshots/snapshot-services.ts'
 import type { SnapshotPolicy } from '../engine/snapshots/choose-unit.ts'
 import type { CliContext } from './cli-context.ts'
+import { readSetting } from './read-settings.ts'
 
 /** What this machine has to freeze sources with, and may, by its options and environment. */
 export function snapshotServices(context: CliContext, options: { dataDir: string; roots: readonly string[] }): SnapshotServices {
@@ -9,17 +10,13 @@ export function snapshotServices(context: CliContext, options: { dataDir: string
 }
 
 /**
- * What this node allows. Beside the options count BASTION_SNAPSHOT_ROOTS (paths with ":" between them) and BASTION_SNAPSHOT_PROVIDERS (names with "," between them; all
- * when it is not set).
+ * What this node allows: the options, else BASTION_SNAPSHOT_ROOTS (paths with ":" between them), else the configuration file; BASTION_SNAPSHOT_PROVIDERS (names with ","
+ * between them), else the configuration file, else all.
  */
 export function snapshotPolicy(context: CliContext, options: readonly string[]): SnapshotPolicy {
-  const { BASTION_SNAPSHOT_ROOTS: roots = '', BASTION_SNAPSHOT_PROVIDERS: enabled } = context.env
+  const enabled = readSetting('snapshot_providers', context).value
   return {
-    roots: [...options, ...split(roots, delimiter)].map((root) => resolve(context.cwd, root)),
-    ...(enabled === undefined ? {} : { enabled: split(enabled, ',') }),
+    roots: options.length > 0 ? options.map((root) => resolve(context.cwd, root)) : readSetting('snapshot_roots', context).value,
+    ...(enabled !== null && { enabled }),
   }
-}
-
-function split(text: string, separator: string): string[] {
-  return text.split(separator).filter((part) => part !== '')
 }

@@ -13,7 +13,7 @@ import type { HubLog } from './hub-log.ts'
 import { startHttpServer } from './http/http-server.ts'
 import type { Transport } from './http/transport.ts'
 import { lockDataDirectory } from './lock-data-directory.ts'
-import { openRuntimeSettings } from './runtime-settings.ts'
+import { type FixedSetting, openRuntimeSettings } from './runtime-settings.ts'
 import { openMasterBox } from './secrets/master-key.ts'
 import { createSecretsVault } from './secrets/secrets-vault.ts'
 import { databaseName, openStore } from './store/store.ts'
@@ -24,6 +24,8 @@ export interface StartHubOptions {
   version: string
   transport: Transport
   metricsToken: string | null
+  /** runtime settings that nobody may change while it runs; none when absent */
+  fixedSettings?: readonly FixedSetting[]
   docsDirectory: string
   webDirectory: string
   passwordCost: PasswordCost
@@ -53,7 +55,7 @@ export async function startHub(options: StartHubOptions): Promise<StartedHub> {
   opened.use(lockDataDirectory(dataDirectory))
   const store = opened.use(await openStore({ file: path.join(dataDirectory, databaseName), clock }))
   const vault = createSecretsVault({ store, box: await openMasterBox({ dataDirectory, store, clock }), clock })
-  const settings = await openRuntimeSettings({ store, clock })
+  const settings = await openRuntimeSettings({ store, clock, fixed: options.fixedSettings ?? [] })
   const accounts = createAccounts({ store, clock, passwords: createPasswords(passwordCost) })
   const sessions = createSessions({ store, clock })
   const hub = opened.use(

@@ -49,7 +49,7 @@ test('keys go from one data directory to another in a file, a Hub that runs is n
   expect(fresh).toMatchObject({ master_key: { result: 'written' }, age_keys: [{ name: 'default', result: 'added' }] })
   await using started = await startHubServer({ dataDir: folder.at('fresh') })
   expect((await (await signIn(started)).client.ageKeys.list()).items).toMatchObject([{ name: 'default', recipient }])
-}, 120_000)
+})
 
 test('a wrong passphrase, a short one and a file that is no keypack make nothing', async () => {
   await using folder = await cliFolder()
@@ -76,7 +76,7 @@ test('a wrong passphrase, a short one and a file that is no keypack make nothing
     await folder.ok(['keypack', 'export', 'keys.json', '--data-dir', 'made', '--passphrase-file', 'phrase'])
     return 'keys.json'
   }
-}, 60_000)
+})
 
 test('a rotation says what it sealed, everything opens after it, and a keypack from before opens backups but is no key of the Hub', async () => {
   await using folder = await cliFolder()
@@ -89,7 +89,7 @@ test('a rotation says what it sealed, everything opens after it, and a keypack f
   }
   const end = await folder.run(['keypack', 'import', 'before.json', '--replace'], { env })
   expect([end.code, end.stderr]).toEqual([1, expect.stringContaining('sealed with another master key')])
-}, 60_000)
+})
 
 test('on a terminal the passphrase is asked for twice and not shown', async () => {
   await using folder = await cliFolder()
@@ -117,7 +117,7 @@ test('on a terminal the passphrase is asked for twice and not shown', async () =
   expect(said).toContain('holds the master key')
   expect(said).not.toContain(passphrase)
   await folder.ok(['keypack', 'identities', 'keys.json'], { env })
-}, 60_000)
+})
 
 async function fillAt(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true })

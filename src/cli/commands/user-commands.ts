@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { askPassword } from '../ask-password.ts'
-import { dataDirectory } from '../cli-context.ts'
+import { dataDirectory } from '../data-directory.ts'
 import { exitCodes } from '../exit-code.ts'
 import { systemClock } from '../system-clock.ts'
 import type { RunCommand } from './command.ts'
