@@ -118,6 +118,8 @@ export function createOverviewStore({ read }: Databases): OverviewStore {
             sql<number>`count(*)`.as('runs'),
             sql<number>`count(*) filter (where state = 'failed')`.as('failed'),
             sql<number>`count(*) filter (where outcome = 'warning')`.as('warned'),
+            sql<number>`count(*) filter (where state = 'finished')`.as('stored'),
+            sql<number>`cast(total(progress ->> '$.stored_bytes') filter (where state = 'finished') as integer)`.as('stored_bytes'),
           ])
           // Ids sort by the time they were made.
           .where('id', '>=', uuidv7(since, firstOfItsMillisecond))

@@ -40,6 +40,9 @@ export const runDaySchema = z.object({
   failed: count,
   /** ended well, but for what deserves a look */
   warned: count,
+  /** that ended with a backup, and what these took where they were stored, also where they are gone by now */
+  stored: count,
+  stored_bytes: count,
 })
 export type RunDay = z.infer<typeof runDaySchema>
 
