@@ -13,11 +13,13 @@ import { snapshotsEn } from '../features/snapshots/locales/en.ts'
 import { maintenanceEn } from '../features/maintenance/locales/en.ts'
 import { commonEn } from './common-en.ts'
 import { errorsEn } from './errors-en.ts'
+import { problemsEn } from './problems-en.ts'
 
 /** Every text of the app. A feature adds its own by a line here and one in zh-cn.ts. */
 export const en = {
   common: commonEn,
   errors: errorsEn,
+  problems: problemsEn,
   app: appEn,
   account: accountEn,
   overview: overviewEn,

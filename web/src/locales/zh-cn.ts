@@ -14,11 +14,13 @@ import { maintenanceZhCn } from '../features/maintenance/locales/zh-cn.ts'
 import { commonZhCn } from './common-zh-cn.ts'
 import type { en } from './en.ts'
 import { errorsZhCn } from './errors-zh-cn.ts'
+import { problemsZhCn } from './problems-zh-cn.ts'
 import type { SameKeys } from './same-keys.ts'
 
 export const zhCn: SameKeys<typeof en> = {
   common: commonZhCn,
   errors: errorsZhCn,
+  problems: problemsZhCn,
   app: appZhCn,
   account: accountZhCn,
   overview: overviewZhCn,

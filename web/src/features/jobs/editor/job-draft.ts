@@ -2,6 +2,7 @@ import { computed, reactive, watch } from 'vue'
 import { jobFields, jobPipelineSchema } from '../../../../../src/core/job.ts'
 import { type Source, sourceSchema } from '../../../../../src/core/source.ts'
 import { type Job, type JobSpec, jobSpecSchema } from '../../../../../src/protocol/job-spec.ts'
+import { useProblems } from '../../../app/problems.ts'
 
 /** A job while it is written: as it is posted, but not yet right everywhere. */
 export type JobDraft = JobSpec
@@ -50,6 +51,7 @@ export function draftOf(job: Job): JobDraft {
  * what it is made from.
  */
 export function useJobDraft(name: string, start: JobDraft) {
+  const { problemsOf } = useProblems()
   const storage = keptBelow + name
   const original = JSON.stringify(start)
   const kept = readKept(storage)
@@ -60,10 +62,7 @@ export function useJobDraft(name: string, start: JobDraft) {
     else sessionStorage.removeItem(storage)
   })
   /** by the path of the field, such as `target.base_url` */
-  const problems = computed(() => {
-    const { error } = jobSpecSchema.safeParse(draft)
-    return new Map((error?.issues ?? []).toReversed().map(({ path, message }) => [path.join('.'), message]))
-  })
+  const problems = computed(() => problemsOf(jobSpecSchema, draft))
   return {
     draft,
     isChanged,
