@@ -37,6 +37,8 @@ export interface HttpHubOptions {
   sourceRoots?: readonly string[]
   /** fills the data directory before the Hub starts */
   prepare?: (dataDirectory: string) => Promise<void>
+  /** commands its node may run around the reading of a source */
+  allowedHooks?: readonly (readonly string[])[]
 }
 
 /** A Hub that listens on a port of its own, with a real node. */
@@ -49,6 +51,7 @@ export async function startHttpHub({
   clock = systemClock,
   sourceRoots = [],
   prepare,
+  allowedHooks = [],
 }: HttpHubOptions = {}): Promise<HttpHub> {
   await using opened = new AsyncDisposableStack()
   const folder = opened.use(await temporaryFolder()).path
@@ -75,7 +78,7 @@ export async function startHttpHub({
       await openExecutor({
         dataDir: dataDirectory,
         runnerCommand: bastionRunner,
-        policy: { browseRoots: [folder, ...sourceRoots], snapshotRoots: sourceRoots },
+        policy: { browseRoots: [folder, ...sourceRoots], snapshotRoots: sourceRoots, allowedHooks },
         streams,
         version: testVersion,
         clock: systemClock,

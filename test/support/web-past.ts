@@ -24,8 +24,11 @@ export type PastRun = 'success' | 'warning' | 'failed'
 
 const dayMs = 24 * 3600_000
 
-/** A run of a job for each of the days before today, the newest last; it ended as the letter says: a success, a warning, a failure, or none on that day. */
-export function addPastRuns(folder: string, jobId: string, letters: string): void {
+/**
+ * A run of a job for each of the days before today, the newest last; it ended as the letter says: a success, a warning, a failure, or none on that day. What
+ * they read has grown by a third up to `newestBytes`.
+ */
+export function addPastRuns(folder: string, jobId: string, letters: string, newestBytes = 4_000_000_000): void {
   const outcomes: Record<string, PastRun> = { s: 'success', w: 'warning', f: 'failed' }
   inStore(folder, (database) => {
     const insert = database.prepare(
@@ -37,7 +40,7 @@ export function addPastRuns(folder: string, jobId: string, letters: string): voi
       if (outcome === undefined) return
       const at = Date.now() - (letters.length - index) * dayMs
       const tookMs = 40_000 + ((index * 7919) % 50_000)
-      const bytes = 3_000_000_000 + index * 40_000_000
+      const bytes = Math.round(newestBytes * (0.75 + (0.25 * (index + 1)) / letters.length + 0.01 * Math.sin(index * 2)))
       const done = { files: 18_000 + index * 20, dirs: 900, bytes }
       const isGood = outcome !== 'failed'
       insert.run(
@@ -51,7 +54,7 @@ export function addPastRuns(folder: string, jobId: string, letters: string): voi
         at + tookMs,
         isGood ? (outcome === 'warning' ? 'changed' : 'atomic_volume') : null,
         outcome === 'warning' ? 3 + (index % 4) : 0,
-        JSON.stringify({ stage: 'complete', done, total: done, rate_bps: bytes / 40, eta_s: 0, stored_bytes: bytes / 3 }),
+        JSON.stringify({ stage: 'complete', done, total: done, rate_bps: bytes / 40, eta_s: 0, stored_bytes: Math.round(bytes * 0.98) }),
       )
     })
   })

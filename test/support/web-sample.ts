@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Client } from '../../src/client/client.ts'
@@ -6,11 +8,18 @@ import { addPastRuns } from './web-past.ts'
 
 export type SampleConsole = Awaited<ReturnType<typeof openSampleConsole>>
 
-/** A console with a job that has run, one that failed, one that waits for its time, one whose target is gone, and a file with a name nobody should trust. */
+/**
+ * A console with a job that has run, one that failed, one that waits for its time, one whose source changed while it was read, one that runs as long as the
+ * console is open, one whose target is gone, and a file with a name nobody should trust.
+ */
 export async function openSampleConsole(options: Parameters<typeof openConsole>[0] = {}) {
   await using opened = new AsyncDisposableStack()
   const console = opened.use(await openConsole(options))
   const ids = await fill(console.hub.folder, console.client)
+  opened.defer(async () => {
+    await console.client.runs.cancel({ params: { id: ids.liveRunId } })
+    await ended(console.client, ids.liveRunId)
+  })
   const kept = opened.move()
   return { ...console, ids, [Symbol.asyncDispose]: () => kept.disposeAsync() }
 }
@@ -24,6 +33,7 @@ async function fill(folder: string, client: Client) {
   await writeFile(path.join(source, hostileName), 'harmless')
   for (let i = 0; i < 40; i += 1) await writeFile(path.join(source, 'app', `document-${i}.txt`), 'x'.repeat(i * 997))
   await writeFile(path.join(source, 'app', 'config', 'settings.json'), '{}')
+  await writeFile(path.join(source, 'app', 'scan.pdf'), randomBytes(9_000_000))
   const jobOf = (name: string, more: object = {}) =>
     client.jobs.create({
       body: { name, source: { type: 'filesystem', paths: [source] }, target: { type: 'local_dir', path: target }, ...more },
@@ -34,11 +44,15 @@ async function fill(folder: string, client: Client) {
     retention: { mode: 'custom', keep_last: 1, keep_weekly: 8, keep_monthly: 12 },
   })
   const failing = await jobOf('Photos', { source: { type: 'filesystem', paths: [path.join(folder, 'not-there')] }, retry: { attempts: 0 } })
-  await jobOf('Mail', { schedule: '*/30 * * * *', pipeline: { encryption: { type: 'age_x25519', key_name: 'default' } } })
+  const mail = await jobOf('Mail', {
+    schedule: '*/30 * * * *',
+    source: { type: 'filesystem', paths: [source], hooks: { before: { command: ['/usr/bin/docker', 'stop', '--time', '30', 'mail'] } } },
+    pipeline: { encryption: { type: 'age_x25519', key_name: 'default' } },
+  })
   const home = await jobOf('Home directories', { schedule: '15 1 * * *' })
-  addPastRuns(folder, good.id, 'ssssssfssssssssssswsssssssss')
-  addPastRuns(folder, failing.id, '      ssssssssswsssssssfssff')
-  addPastRuns(folder, home.id, 'sswsssssssss sssssswssssssssw')
+  addPastRuns(folder, good.id, 'ssssssfssssssssssswsssssssss', 9_500_000)
+  addPastRuns(folder, failing.id, '      ssssssssswsssssssfssff', 180_000_000)
+  addPastRuns(folder, home.id, 'sswsssssssss sssssswssssssssw', 60_000_000)
   const { run_id: runId } = await client.jobs.run({ params: { id: good.id } })
   const { run_id: failedRunId } = await client.jobs.run({ params: { id: failing.id } })
   await Promise.all([runId, failedRunId].map((id) => ended(client, id)))
@@ -52,18 +66,68 @@ async function fill(folder: string, client: Client) {
   const disk = path.join(folder, 'usb-disk')
   const stuck = await stuckDelete(client, (await jobOf('Old laptop', { target: { type: 'local_dir', path: disk } })).id, disk)
   await operationEnded(client, drillId)
+  const changedRunId = await changingRun(client, folder, target)
   return {
     ...stuck,
+    changedRunId,
+    liveRunId: await longRun(client, folder, target),
     drillId,
     lastRunId: runs[0]!.id,
     jobId: good.id,
     jobName: good.name,
     failingJobId: failing.id,
+    mailJobId: mail.id,
     runId,
     failedRunId,
     source,
     target,
   }
+}
+
+/** A run that has finished with warnings: its file was written to each time it was read. */
+async function changingRun(client: Client, folder: string, target: string): Promise<string> {
+  const sizeBytes = 24 * 1024 * 1024
+  const file = path.join(folder, 'shop', 'orders.journal')
+  await mkdir(path.dirname(file))
+  await writeFile(file, randomBytes(sizeBytes))
+  const job = await client.jobs.create({
+    body: {
+      name: 'Shop',
+      schedule: '0 */6 * * *',
+      source: { type: 'filesystem', paths: [path.dirname(file)], snapshot_mode: 'off' },
+      target: { type: 'local_dir', path: target },
+    },
+  })
+  addPastRuns(folder, job.id, 'sssswsssssssssssssssssssssssw', 25_000_000)
+  const writer = spawn(process.execPath, [path.join(import.meta.dirname, 'busy-writer.ts'), 'ends', file, String(sizeBytes)], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  try {
+    await new Promise((resolve) => writer.stdout.once('data', resolve))
+    const { run_id } = await client.jobs.run({ params: { id: job.id } })
+    await ended(client, run_id)
+    return run_id
+  } finally {
+    writer.kill('SIGKILL')
+  }
+}
+
+/** A run that goes on for a quarter of an hour: it may store only so much a second. */
+async function longRun(client: Client, folder: string, target: string): Promise<string> {
+  const films = path.join(folder, 'films')
+  await mkdir(films)
+  for (let i = 0; i < 300; i += 1) await writeFile(path.join(films, `scene-${i}.mkv`), randomBytes(512 * 1024))
+  const job = await client.jobs.create({
+    body: {
+      name: 'Film archive',
+      source: { type: 'filesystem', paths: [films] },
+      target: { type: 'local_dir', path: target },
+      pipeline: { part_size_bytes: 1024 * 1024, bandwidth_limit: 200_000 },
+    },
+  })
+  const { run_id } = await client.jobs.run({ params: { id: job.id } })
+  while ((await client.runs.get({ params: { id: run_id } })).progress === null) await new Promise((resolve) => setTimeout(resolve, 100))
+  return run_id
 }
 
 /** A backup that cannot be deleted, for the disk it lies on is not there. */

@@ -12,9 +12,16 @@ export function useArtifactColumns({ withJob }: { withJob: boolean }) {
   const { t } = useTexts()
   return computed<ListColumn<ListedArtifact>[]>(() => [
     ...(withJob ? [{ key: 'job', title: t('snapshots.column.job'), isFixed: true }] : []),
-    { key: 'time', title: t('snapshots.column.time'), width: '7rem', isFixed: true, sortBy: ({ ended_at }) => ended_at },
-    { key: 'state', title: t('snapshots.column.state'), width: '8.25rem', isFixed: true },
-    { key: 'task', title: t('snapshots.column.task'), width: '11rem', from: 'lg' },
+    {
+      key: 'time',
+      title: t('snapshots.column.time'),
+      width: '8rem',
+      narrowWidth: withJob ? '6.5rem' : 'auto',
+      isFixed: true,
+      sortBy: ({ ended_at }) => ended_at,
+    },
+    { key: 'state', title: t('snapshots.column.state'), width: '9rem', narrowWidth: '8.5rem', isFixed: true },
+    { key: 'task', title: t('snapshots.column.task'), width: '13rem', from: '2xl' },
     { key: 'grade', title: t('snapshots.column.grade'), width: '8.5rem', from: 'md' },
     { key: 'stored', title: t('snapshots.column.stored'), width: '6.5rem', align: 'end', from: 'sm', sortBy: ({ stored_bytes }) => stored_bytes },
     { key: 'source', title: t('snapshots.column.source'), width: '6.5rem', align: 'end', from: 'xl', sortBy: ({ source_bytes }) => source_bytes },
@@ -23,6 +30,6 @@ export function useArtifactColumns({ withJob }: { withJob: boolean }) {
     { key: 'target', title: t('snapshots.column.target'), ...(withJob ? { width: '14rem' } : {}), from: withJob ? 'xl' : 'md' },
     { key: 'node', title: t('snapshots.column.node'), width: '8rem', isExtra: true },
     { key: 'id', title: t('snapshots.column.id'), width: '9rem', isExtra: true },
-    { key: 'pinned', title: t('snapshots.column.pinned'), width: '4.5rem', align: 'end', from: 'sm', isFixed: true },
+    { key: 'pinned', title: t('snapshots.column.pinned'), width: '5.5rem', align: 'end', from: 'sm', isFixed: true },
   ])
 }

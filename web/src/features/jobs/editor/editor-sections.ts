@@ -31,7 +31,7 @@ export const editorSections: readonly EditorSection[] = [
     title: 'jobs.editor.schedule',
     icon: 'i-lucide-calendar-clock',
     component: SchedulePart,
-    fields: ['schedule', 'overlap', 'catch_up', 'retry'],
+    fields: ['schedule', 'schedule_timezone', 'overlap_policy', 'catch_up', 'retry'],
   },
   { key: 'retention', title: 'retention.title', icon: 'i-lucide-calendar-range', component: RetentionPart, fields: ['retention'] },
   { key: 'security', title: 'jobs.editor.security', icon: 'i-lucide-lock-keyhole', component: SecurityPart, fields: ['pipeline.encryption'] },

@@ -12,7 +12,7 @@ export const maintenanceEn = {
     unignore: 'No longer ignore',
     amount: 'no objects | one object, {size} | {objects} objects, {size}',
     empty: 'Nothing was left behind',
-    emptyText: 'What killed runs have left on targets is found once a day and removed after a week.',
+    emptyText: 'What killed runs have left on targets is found once a day, and removed after the days that the settings say.',
   },
   index: {
     title: 'Rebuild the index',

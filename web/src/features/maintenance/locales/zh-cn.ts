@@ -15,7 +15,7 @@ export const maintenanceZhCn: SameKeys<typeof maintenanceEn> = {
     unignore: '不再忽略',
     amount: '没有对象 | 1 个对象，{size} | {objects} 个对象，{size}',
     empty: '没有遗留的内容',
-    emptyText: '被终止的运行在目标上遗留的内容每天查找一次，一周后清除。',
+    emptyText: '被终止的运行在目标上遗留的内容每天查找一次，在设置所定的天数后清除。',
   },
   index: {
     title: '重建索引',

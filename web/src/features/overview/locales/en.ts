@@ -26,8 +26,11 @@ export const overviewEn = {
   allJobs: 'one job | one job | All {count} jobs',
   artifacts: 'no backups | one backup | {count} backups',
   stored: '{size} stored',
+  storedDaily: 'Stored each day',
+  storedSummary: '{total} in thirty days, {most} at most in one',
   day: {
     none: 'no runs',
+    open: 'no runs | one run, no backup yet | {count} runs, no backup yet',
     good: 'no runs | one run, good | {count} runs, all good',
     warned: 'no runs | one run, with a warning | {count} runs, some with warnings',
     failed: 'no runs | one run, failed | {count} runs, {failed} failed',

@@ -28,8 +28,11 @@ export const overviewZhCn: SameKeys<typeof overviewEn> = {
   allJobs: '1 个任务 | 1 个任务 | 全部 {count} 个任务',
   artifacts: '没有备份 | 1 个备份 | {count} 个备份',
   stored: '已存储 {size}',
+  storedDaily: '每天存储',
+  storedSummary: '三十天共 {total}，单日最多 {most}',
   day: {
     none: '没有运行',
+    open: '没有运行 | 1 次运行，还没有备份 | {count} 次运行，还没有备份',
     good: '没有运行 | 1 次运行，良好 | {count} 次运行，全部良好',
     warned: '没有运行 | 1 次运行，有警告 | {count} 次运行，部分有警告',
     failed: '没有运行 | 1 次运行，失败 | {count} 次运行，{failed} 次失败',

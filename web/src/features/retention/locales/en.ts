@@ -29,6 +29,12 @@ export const retentionEn = {
   union: 'A backup stays when any rule wants it. An empty field is no rule.',
   speed: 'How fast the others go',
   limit: { max_delete_per_tick: 'At most at a time', max_delete_per_day: 'At most a day' },
+  heirs: {
+    title: 'No job follows these rules | One job follows these rules | {count} jobs follow these rules',
+    effect: '{stay} stay | {stay} stay, {go} goes | {stay} stay, {go} go',
+    more: 'and one more | and one more | and {count} more',
+  },
+  toSettings: 'Rules of the Hub',
   reset: 'Reset',
   saved: 'The rules of {name} are saved',
   unsaved: 'Not saved',

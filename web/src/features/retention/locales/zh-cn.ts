@@ -32,6 +32,12 @@ export const retentionZhCn: SameKeys<typeof retentionEn> = {
   union: '只要有一条规则需要，备份就会保留。空白表示没有这条规则。',
   speed: '其余备份删除的速度',
   limit: { max_delete_per_tick: '每次最多', max_delete_per_day: '每天最多' },
+  heirs: {
+    title: '没有任务遵循这些规则 | 1 个任务遵循这些规则 | {count} 个任务遵循这些规则',
+    effect: '保留 {stay} 个 | 保留 {stay} 个，删除 {go} 个 | 保留 {stay} 个，删除 {go} 个',
+    more: '以及另外 1 个 | 以及另外 1 个 | 以及另外 {count} 个',
+  },
+  toSettings: 'Hub 的规则',
   reset: '还原',
   saved: '{name} 的规则已保存',
   unsaved: '未保存',

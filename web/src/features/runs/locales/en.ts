@@ -16,6 +16,7 @@ export const runsEn = {
   stage: { queued: 'Queued', starting: 'Starting', snapshot: 'Snapshot', scan: 'Scan', packing: 'Packing', closing: 'Closing' },
   throughput: 'Throughput over time',
   progress: 'Progress',
+  filesOf: 'no files | {done} of one file | {done} of {total} files',
   storedSoFar: '{size} stored',
   left: '{time} left',
   facts: 'Facts',

@@ -19,6 +19,7 @@ export const runsZhCn: SameKeys<typeof runsEn> = {
   stage: { queued: '排队', starting: '启动', snapshot: '快照', scan: '扫描', packing: '打包', closing: '收尾' },
   throughput: '吞吐量随时间变化',
   progress: '进度',
+  filesOf: '没有文件 | {done} / {total} 个文件 | {done} / {total} 个文件',
   storedSoFar: '已存储 {size}',
   left: '剩余 {time}',
   facts: '详情',
