@@ -15,7 +15,7 @@ export const title = 'The pages are there at once, and lists of a hundred thousa
 type Console = Awaited<ReturnType<typeof openConsole>>
 
 const sizes = {
-  short: { rows: 2000, events: 1500, longEvents: 3000, rounds: 2, wheelMs: 400 },
+  short: { rows: 400, events: 1500, longEvents: 2500, rounds: 1, wheelMs: 200 },
   full: { rows: 100_000, events: 50_000, longEvents: 100_000, rounds: 9, wheelMs: 5000 },
 } as const satisfies Record<Scale, unknown>
 const bounds = {

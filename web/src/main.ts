@@ -7,6 +7,7 @@ import { createSession } from './api/session.ts'
 import { createAppearance } from './app/appearance.ts'
 import App from './app/bastion-app.vue'
 import { createClock } from './app/clock.ts'
+import { createIntlFormats } from './app/intl-formats.ts'
 import { createAppRouter } from './app/router.ts'
 import { servicesKey } from './app/services.ts'
 import { createTexts } from './app/texts.ts'
@@ -16,7 +17,7 @@ import './styles/main.css'
 const session = createSession()
 const client = createApiClient(session)
 const texts = await createTexts()
-const services = { client, session, texts, live: createLive(), appearance: createAppearance(), clock: createClock() }
+const services = { client, session, texts, formats: createIntlFormats(), live: createLive(), appearance: createAppearance(), clock: createClock() }
 
 createApp(App)
   .provide(servicesKey, services)

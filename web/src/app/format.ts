@@ -1,14 +1,16 @@
 import { computed } from 'vue'
+import { useServices } from './services.ts'
 import { useTexts } from './texts.ts'
 
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
 
 /** Numbers, sizes and times as the language of the page writes them. */
 export function useFormat() {
+  const { formats } = useServices()
   const { language: texts, t } = useTexts()
   // Of the ways to write a language the one of this browser: 21/11 or 11/21.
   const language = computed(() => navigator.languages.find((each) => each.split('-')[0] === texts.value.split('-')[0]) ?? texts.value)
-  const number = (options?: Intl.NumberFormatOptions) => new Intl.NumberFormat(language.value, options)
+  const number = (options?: Intl.NumberFormatOptions) => formats.number(language.value, options)
 
   function bytes(sizeBytes: number): string {
     const power = sizeBytes < 1024 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(sizeBytes) / 10))
@@ -32,7 +34,7 @@ export function useFormat() {
     const seconds = (at - now) / 1000
     const size = Math.abs(seconds)
     if (size < 5) return t('common.justNow')
-    const words = new Intl.RelativeTimeFormat(language.value, { numeric: 'auto', style: 'short' })
+    const words = formats.relative(language.value)
     if (size < 60) return words.format(Math.round(seconds), 'second')
     if (size < 3600) return words.format(Math.round(seconds / 60), 'minute')
     if (size < 86_400) return words.format(Math.round(seconds / 3600), 'hour')
@@ -48,10 +50,9 @@ export function useFormat() {
     percent: (share: number) => number({ style: 'percent', maximumFractionDigits: share > 0 && share < 0.1 ? 1 : 0 }).format(share),
     duration,
     relative,
-    dateTime: (at: number) => new Intl.DateTimeFormat(language.value, { dateStyle: 'medium', timeStyle: 'medium' }).format(at),
-    shortDateTime: (at: number) => new Intl.DateTimeFormat(language.value, { dateStyle: 'short', timeStyle: 'short' }).format(at),
-    date: (at: number) => new Intl.DateTimeFormat(language.value, { dateStyle: 'medium' }).format(at),
-    time: (at: number) =>
-      new Intl.DateTimeFormat(language.value, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' }).format(at),
+    dateTime: (at: number) => formats.dateTime(language.value, { dateStyle: 'medium', timeStyle: 'medium' }).format(at),
+    shortDateTime: (at: number) => formats.dateTime(language.value, { dateStyle: 'short', timeStyle: 'short' }).format(at),
+    date: (at: number) => formats.dateTime(language.value, { dateStyle: 'medium' }).format(at),
+    time: (at: number) => formats.dateTime(language.value, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' }).format(at),
   }
 }

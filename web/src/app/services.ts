@@ -4,6 +4,7 @@ import type { Session } from '../api/session.ts'
 import type { Live } from '../live/live.ts'
 import type { createAppearance } from './appearance.ts'
 import type { Clock } from './clock.ts'
+import type { IntlFormats } from './intl-formats.ts'
 import type { Texts } from './texts.ts'
 
 /** What every page may use. */
@@ -13,6 +14,7 @@ export interface Services {
   session: Session
   live: Live
   texts: Texts
+  formats: IntlFormats
   appearance: ReturnType<typeof createAppearance>
   clock: Clock
 }

@@ -3,6 +3,8 @@ import type { KeptRunEvent } from '../../../src/core/run-event.ts'
 import type { LiveTopic } from '../../../src/protocol/live-messages.ts'
 import { useServices } from '../app/services.ts'
 
+/** Few at first, so that one sees something; then as many as the Hub gives. */
+const firstPageSize = 100
 const pageSize = 1000
 
 export interface KeptEventsSource {
@@ -27,8 +29,9 @@ export function useKeptEvents({ topic, fetchPage }: KeptEventsSource) {
     error.value = null
     try {
       for (let isLast = false; !isLast && !isGone;) {
-        const { items } = await fetchPage({ after_seq: lastSeq(), limit: pageSize })
-        isLast = items.length < pageSize
+        const limit = events.value.length === 0 ? firstPageSize : pageSize
+        const { items } = await fetchPage({ after_seq: lastSeq(), limit })
+        isLast = items.length < limit
         events.value = [...events.value, ...items]
       }
       if (!isGone) follow()

@@ -8,6 +8,8 @@ export interface EndKeyOptions {
   loadMore: () => void
 }
 
+const pauseMs = 250
+
 /** What says that somebody wants to stay where they are. */
 const otherWays = ['wheel', 'pointerdown', 'touchstart', 'keydown'] as const
 
@@ -42,7 +44,14 @@ export function useEndKey(body: Readonly<Ref<HTMLElement | null>>, { isLoadingMo
     readOn()
   }
 
-  const growing = new ResizeObserver(showEnd)
+  // To draw each page that comes would take longer than to read it.
+  let waiting: ReturnType<typeof setTimeout> | undefined
+  const growing = new ResizeObserver(() => {
+    waiting ??= setTimeout(() => {
+      waiting = undefined
+      showEnd()
+    }, pauseMs)
+  })
   watch(isLoadingMore, () => void nextTick(readOn))
   onMounted(() => {
     if (body.value !== null) growing.observe(body.value, { box: 'border-box' })
@@ -50,6 +59,7 @@ export function useEndKey(body: Readonly<Ref<HTMLElement | null>>, { isLoadingMo
   })
   onBeforeUnmount(() => {
     growing.disconnect()
+    clearTimeout(waiting)
     for (const way of otherWays) removeEventListener(way, take)
   })
 }
