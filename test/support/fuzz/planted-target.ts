@@ -83,17 +83,21 @@ function waysTo(name: string | undefined): string[] {
   return [...name].flatMap((character, at) => (character === '/' ? [name.slice(0, at)] : [])).concat(name)
 }
 
+const maxNameBytes = 255
+const besides = ' too'
+
 /** Puts a link in the place of what was there, and that where the link leads. */
 function leadOut(victim: string, aside: string, random: Random): void {
   if (statSync(victim, { throwIfNoEntry: false }) === undefined) return
+  // There is no room in its name for that of a second one.
+  const way = random.below(Buffer.byteLength(path.basename(victim)) > maxNameBytes - besides.length ? 2 : 3)
   renameSync(victim, aside)
   const relative = path.relative(path.dirname(victim), aside)
-  const way = random.below(3)
   if (way < 2) symlinkSync(way === 0 ? aside : relative, victim)
   else {
     // Through a second one, which stands beside it.
-    symlinkSync(aside, `${victim} too`)
-    symlinkSync(`${path.basename(victim)} too`, victim)
+    symlinkSync(aside, `${victim}${besides}`)
+    symlinkSync(`${path.basename(victim)}${besides}`, victim)
   }
 }
 

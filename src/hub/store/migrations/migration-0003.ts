@@ -13,7 +13,7 @@ export const migration0003: Migration = {
     `update run_artifacts set made_at = min(ended_at, max(completed_at, coalesce((select offered_at from runs where id = run_id), ended_at)))`,
     // All that a look at a job reads.
     `create index run_artifacts_retention on run_artifacts
-      (job_id, run_id, made_at, completed_at, ended_at, grade, pinned_at, target_id, status, judged, suspicious)
+      (job_id, run_id, made_at, completed_at, ended_at, grade, pinned_at, target_id, status, judged, suspicious, hub_id)
       where status = 'present'`,
     `create index run_artifacts_suspicious on run_artifacts (job_id, run_id)
       where suspicious is not null and judged is null and status = 'present'`,
