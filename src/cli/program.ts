@@ -3,6 +3,7 @@ import { addArtifactCommands } from './commands/artifact-commands.ts'
 import { addBackupCommand } from './commands/backup-command.ts'
 import { addConfigCommand } from './commands/config-command.ts'
 import type { RunCommand } from './commands/command.ts'
+import { addDoctorCommand } from './commands/doctor-command.ts'
 import { addHubCommand } from './commands/hub-command.ts'
 import { addIndexCommands } from './commands/index-commands.ts'
 import { addJobCommands } from './commands/job-commands.ts'
@@ -50,6 +51,7 @@ export function createProgram(run: RunCommand): Command {
   addRemovalCommands(program, run)
   addRunnerCommand(program, run)
   addSnapshotCommands(program, run)
+  addDoctorCommand(program, run)
   addTargetCommand(program, run)
   return program
 }

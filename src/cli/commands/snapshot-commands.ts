@@ -1,10 +1,8 @@
-import { accessSync, constants, existsSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { Argument, type Command } from 'commander'
 import { BastionError } from '../../core/errors.ts'
 import { filesystemSourceSchema } from '../../core/filesystem-source.ts'
 import { runIdSchema } from '../../core/ids.ts'
-import { diagnoseSnapshots, type Finding } from '../../engine/snapshots/diagnose.ts'
 import { probeSource } from '../../engine/snapshots/probe-source.ts'
 import { leaseReport, reapedReport } from '../../engine/snapshots/lease-report.ts'
 import { orphanWaitMs, reapLeases } from '../../engine/snapshots/reaper.ts'
@@ -33,7 +31,7 @@ interface ProbeOptions extends NodeOptions {
 const dataDirOption = ['--data-dir <dir>', 'where Bastion keeps its own data'] as const
 const rootOption = ['--snapshot-root <dir>', 'as if source snapshots of what is here were allowed; repeatable', collect, [] as string[]] as const
 
-/** What concerns the source snapshots of this machine: snapshot probe, leases, doctor. */
+/** What concerns the source snapshots of this machine: snapshot probe, leases. */
 export function addSnapshotCommands(program: Command, run: RunCommand): void {
   program
     .command('snapshot')
@@ -62,14 +60,6 @@ export function addSnapshotCommands(program: Command, run: RunCommand): void {
         return (action === 'reap' ? reapCommand : leasesCommand)(options, context)
       }),
     )
-
-  program
-    .command('doctor')
-    .description('check what this machine has for backups and source snapshots, and say what to do about the rest')
-    .option(...rootOption)
-    .option(...dataDirOption)
-    .option('--json', 'as JSON lines')
-    .action((options: NodeOptions & { snapshotRoot: string[] }) => run((context) => doctorCommand(options, context)))
 }
 
 async function probeCommand(paths: string[], options: ProbeOptions, context: CliContext): Promise<ExitCode> {
@@ -148,31 +138,4 @@ async function forgetCommand(runId: string | undefined, options: NodeOptions, co
   if (options.json === true) await context.out(`${JSON.stringify({ run_id: runId, forgotten: true })}\n`)
   else context.note('Forgotten. What is left of its snapshots is yours to remove.\n')
   return exitCodes.ok
-}
-
-async function doctorCommand(options: NodeOptions & { snapshotRoot: string[] }, context: CliContext): Promise<ExitCode> {
-  const dataDir = dataDirectory(context, options.dataDir)
-  const findings = [dataDirectoryFinding(dataDir), ...diagnoseSnapshots(snapshotServices(context, { dataDir, roots: options.snapshotRoot }))]
-  const marks = { ok: 'ok     ', note: 'note   ', problem: 'PROBLEM' }
-  for (const finding of findings) {
-    const { subject, state, message, hint } = finding
-    await context.out(
-      options.json === true
-        ? `${JSON.stringify(finding)}\n`
-        : `${marks[state]}  ${subject}: ${printableText(message)}${hint === undefined ? '' : `. ${printableText(hint)}`}\n`,
-    )
-  }
-  return findings.some(({ state }) => state === 'problem') ? exitCodes.warnings : exitCodes.ok
-}
-
-function dataDirectoryFinding(dataDir: string): Finding {
-  let there = dataDir
-  while (!existsSync(there) && there !== dirname(there)) there = dirname(there)
-  try {
-    accessSync(there, constants.R_OK | constants.W_OK | constants.X_OK)
-    return { subject: 'data directory', state: 'ok', message: dataDir }
-  } catch (error) {
-    const message = `${dataDir} cannot be written (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`
-    return { subject: 'data directory', state: 'problem', message, hint: 'Name another one with --data-dir, or in BASTION_DATA_DIR.' }
-  }
 }

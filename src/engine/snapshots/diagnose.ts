@@ -1,16 +1,9 @@
 import { readFileSync } from 'node:fs'
+import type { Finding } from '../../core/finding.ts'
 import { createBtrfsIoctl } from '../../lib/btrfs-ioctl.ts'
 import { createFileLocker } from '../../lib/file-lock.ts'
 import { type SnapshotDescription, snapshotDescriptions, snapshotProviderKinds } from '../../protocol/snapshot-descriptions.ts'
 import type { SnapshotServices } from './snapshot-services.ts'
-
-/** `problem`: something this machine needs is missing. `note`: good to know. */
-export interface Finding {
-  subject: string
-  state: 'ok' | 'note' | 'problem'
-  message: string
-  hint?: string
-}
 
 /** What this machine can freeze, what it lacks, and what to do about it. Changes nothing. */
 export function diagnoseSnapshots({ host, policy, leases }: SnapshotServices): Finding[] {

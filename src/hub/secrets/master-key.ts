@@ -6,7 +6,7 @@ import type { Clock } from '../../core/clock.ts'
 import { BastionError } from '../../core/errors.ts'
 import { renameDurably, writeDurably } from '../../lib/durable-file.ts'
 import { createSealedBox, type SealedBox, SealBrokenError, sealingKeyBytes } from '../../lib/sealed-box.ts'
-import type { Repositories } from '../store/store.ts'
+import type { SettingStore } from '../store/setting-store.ts'
 
 /** In the data directory, readable by its owner alone. */
 export const masterKeyFile = 'master.key'
@@ -18,7 +18,11 @@ const proof = { setting: 'master_key.proof', content: 'bastion', place: 'proof h
 
 export interface MasterKeyPlace {
   dataDirectory: string
-  store: Pick<Repositories, 'settings'>
+  store: { settings: Pick<SettingStore, 'get'> }
+}
+
+interface KeptSettings {
+  settings: Pick<SettingStore, 'get' | 'put'>
 }
 
 /** The master key of a data directory, and the file it is in. */
@@ -32,7 +36,7 @@ export interface MasterKey {
  * transaction is finished. Only for who holds the data directory alone.
  * @throws invalid_spec when it is missing though something was sealed with it, is open to others, or is another one
  */
-export async function openMasterBox(options: MasterKeyPlace & { clock: Clock }): Promise<SealedBox> {
+export async function openMasterBox(options: { dataDirectory: string; store: KeptSettings; clock: Clock }): Promise<SealedBox> {
   const { dataDirectory, store, clock } = options
   const found = await findMasterKey(options)
   if (found?.file === nextKeyFile) settleMasterKey(dataDirectory)
@@ -69,7 +73,7 @@ export async function opensStore(key: Uint8Array, store: MasterKeyPlace['store']
   return sealed === null ? null : opensProof(key, sealed)
 }
 
-export async function sealProof(store: MasterKeyPlace['store'], box: SealedBox, clock: Clock): Promise<void> {
+export async function sealProof(store: KeptSettings, box: SealedBox, clock: Clock): Promise<void> {
   const sealed = Buffer.from(box.seal(Buffer.from(proof.content), proof.place)).toString('base64')
   await store.settings.put(proof.setting, z.base64(), sealed, clock.now())
 }

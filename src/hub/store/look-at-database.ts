@@ -10,6 +10,8 @@ export interface DatabaseLook extends Disposable {
   readonly newestVersion: number
   /** The JSON that is kept under a name; null: none. */
   setting(name: string): unknown
+  /** The age keys whose identity was never given out, by name. */
+  keysNotKept(): string[]
   /** What SQLite finds when it reads all of it, by its own `quick_check`; empty when it is whole. */
   quickCheck(): string[]
 }
@@ -28,6 +30,11 @@ export function lookAtDatabase(file: string): DatabaseLook | null {
       setting(name) {
         const row = has('settings') ? one('select value from settings where name = ?', name) : undefined
         return row === undefined ? null : (JSON.parse(String(row['value'])) as unknown)
+      },
+      keysNotKept() {
+        if (!has('age_keys')) return []
+        const rows = database.prepare('select name from age_keys where exported_at is null order by name').all() as { name: string }[]
+        return rows.map((row) => row.name)
       },
       quickCheck() {
         const rows = database.prepare('pragma quick_check(20)').all() as { quick_check: string }[]

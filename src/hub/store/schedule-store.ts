@@ -3,7 +3,8 @@ import type { Databases } from './databases.ts'
 import type { JobRecord, JobStore } from './job-store.ts'
 import type { SettingStore } from './setting-store.ts'
 
-const lastTick = 'scheduler.last_tick_at'
+/** Under which name the last time is kept that the scheduler has seen. */
+export const lastTickName = 'scheduler.last_tick_at'
 
 /** A job and when its next drill is due. */
 export interface DrillTime {
@@ -112,7 +113,7 @@ export function createScheduleStore(
         .executeTakeFirst()
       return numUpdatedRows > 0n
     },
-    lastTick: () => settings.get(lastTick, timestampSchema),
-    setLastTick: (now) => settings.put(lastTick, timestampSchema, now, now),
+    lastTick: () => settings.get(lastTickName, timestampSchema),
+    setLastTick: (now) => settings.put(lastTickName, timestampSchema, now, now),
   }
 }
