@@ -1,8 +1,11 @@
 import { execFile } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
 const exec = promisify(execFile)
+const maxTries = 50
+const retryMs = 100
 
 /** Why there can be no tmpfs here, as the reason of a skipped test; absent when there can. */
 export async function whyNoTmpfs(): Promise<string | undefined> {
@@ -20,7 +23,16 @@ export async function mountTmpfs(folder: string, sizeBytes: number): Promise<Asy
   return {
     path: folder,
     async [Symbol.asyncDispose]() {
-      await exec('umount', [folder])
+      for (let tries = 1; ; tries++) {
+        const failure = await exec('umount', [folder]).then(
+          () => null,
+          (error: Error) => error,
+        )
+        if (failure === null) return
+        // A server that was told to let go may still be about it.
+        if (tries === maxTries) throw failure
+        await delay(retryMs)
+      }
     },
   }
 }
