@@ -3,12 +3,14 @@ import path from 'node:path'
 import type { Client } from '../../src/client/client.ts'
 import type { JobSpecInput } from '../../src/protocol/job-spec.ts'
 import type { OperationDetail } from '../../src/protocol/operation-spec.ts'
-import { admin, type HttpHub, type HttpHubOptions, setUp, startHttpHub } from './http-hub.ts'
+import { admin, type HttpBrowser, type HttpHub, type HttpHubOptions, setUp, startHttpHub } from './http-hub.ts'
 import { type SourceTree, sourceTree } from './source-tree.ts'
 
 /** A Hub with its node, and artifacts to do something with, by its API alone. */
 export interface OperationCase extends AsyncDisposable {
   readonly hub: HttpHub
+  /** the administrator's, who is signed in */
+  readonly session: HttpBrowser
   readonly client: Client
   readonly folder: string
   /** Backs up `source`, to a folder unless the job says otherwise. @returns the run, and its job */
@@ -21,10 +23,12 @@ export interface OperationCase extends AsyncDisposable {
 
 export async function openOperationCase(options: HttpHubOptions = {}): Promise<OperationCase> {
   const hub = await startHttpHub(options)
-  const { client } = await setUp(hub)
+  const session = await setUp(hub)
+  const { client } = session
   let jobs = 0
   return {
     hub,
+    session,
     client,
     folder: hub.folder,
     async backup(source, job = {}) {

@@ -1,15 +1,19 @@
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { JobSpecInput } from '../../../src/protocol/job-spec.ts'
 import { isRoot } from '../../support/as-user.ts'
 import { compareTrees } from '../../support/compare-trees.ts'
 import { everythingTree } from '../../support/everything-tree.ts'
 import { mixedTree, openOperationCase, type OperationCase } from '../../support/operation-case.ts'
+import { scale } from '../../support/scale.ts'
 import { type OpensshServer, startOpenssh, whyNoOpenssh } from '../../support/servers/openssh-server.ts'
 import { newBucket, radosgw, whyNoRadosgw } from '../../support/servers/radosgw.ts'
 import { webdavKinds } from '../../support/servers/webdav-servers.ts'
+import { giveSession, openChromium, watchedContext, type WatchedContext, webDirectory, whyNoBrowser } from '../../support/web-browser.ts'
 
 type Target = JobSpecInput['target']
 
@@ -24,8 +28,13 @@ const opened = new AsyncDisposableStack()
 let ops: OperationCase
 let source: string
 let starting: Promise<OpensshServer> | undefined
+let browsing: Promise<WatchedContext> | undefined
+
+/** The machine may be busy. */
+const patiently = { timeout: 300_000 }
+
 beforeAll(async () => {
-  ops = opened.use(await openOperationCase())
+  ops = opened.use(await openOperationCase({ webDirectory }))
   source = everythingTree(path.join(ops.folder, 'source'), { asRoot: isRoot }).root
 })
 afterAll(async () => {
@@ -81,35 +90,105 @@ const places: Place[] = [
   },
 ]
 
-describe.each(places)('everything a tree can hold, on $name, asked of the Hub', (place) => {
+const ways = [
+  { format: 'archive_v1', encrypted: false },
+  { format: 'archive_v1', encrypted: true },
+  { format: 'raw_tree_v1', encrypted: false },
+] as const
+
+describe.each(places.map((place, at) => ({ name: place.name, place, at })))('everything a tree can hold, on $name', ({ place, at }) => {
+  const { whyNot } = place
   let target: Target
   beforeAll(async () => {
-    if (place.whyNot === undefined) target = await place.open(ops)
+    if (whyNot === undefined) target = await place.open(ops)
   })
 
-  test.for([
-    ['archive_v1', false],
-    ['archive_v1', true],
-    ['raw_tree_v1', false],
-  ] as const)('as %s, encrypted: %s, comes back without a difference', { timeout: 300_000 }, async ([format, encrypted], { skip }) => {
-    if (place.whyNot !== undefined) return skip(place.whyNot)
-    const { client } = ops
-    const { runId } = await ops.backup(source, {
-      source: { type: 'filesystem', paths: [source], snapshot_mode: 'off', pre_scan: false, hardlink_policy: 'keep', sqlite_capture: 'off' },
-      pipeline: { format, ...(encrypted && { encryption: { type: 'age_x25519', key_name: 'default' } }) },
-      target,
+  describe.each(ways.map((way, number) => ({ ...way, number })))('as $format, encrypted: $encrypted,', ({ format, encrypted, number }) => {
+    let running: Promise<{ runId: string }> | undefined
+    const backup = () =>
+      (running ??= ops.backup(source, {
+        source: { type: 'filesystem', paths: [source], snapshot_mode: 'off', pre_scan: false, hardlink_policy: 'keep', sqlite_capture: 'off' },
+        pipeline: { format, ...(encrypted && { encryption: { type: 'age_x25519', key_name: 'default' } }) },
+        target,
+      }))
+    const differences = (restored: string) => compareTrees(source, restored, format === 'raw_tree_v1' ? { ignore: ['data'] } : {})
+
+    test('comes back without a difference, asked of the Hub', patiently, async ({ skip }) => {
+      if (whyNot !== undefined) return skip(whyNot)
+      const { client } = ops
+      const { runId } = await backup()
+      const params = { id: runId }
+      const plan = await client.operations.planRestore({ params, body: {} })
+      expect(plan).toMatchObject({ fits: true, conflicts: { total: 0, looked_at_all: true } })
+      const { operation_id: id } = await client.operations.restore({ params, body: {} })
+      const operation = await ops.ended(id)
+      expect(operation).toMatchObject({ status: 'success', outcome: 'success', report: { failed: { total: 0 }, damaged: { total: 0 } } })
+      const { restored } = operation.report as { restored: object }
+      expect(restored).toMatchObject({ files: plan.files, dirs: plan.dirs, links: plan.links, others: plan.others })
+      expect(differences(ops.restored(id, source))).toEqual([])
     })
-    const params = { id: runId }
-    const plan = await client.operations.planRestore({ params, body: {} })
-    expect(plan).toMatchObject({ fits: true, conflicts: { total: 0, looked_at_all: true } })
-    const { operation_id: id } = await client.operations.restore({ params, body: {} })
-    const operation = await ops.ended(id)
-    expect(operation).toMatchObject({ status: 'success', outcome: 'success', report: { failed: { total: 0 }, damaged: { total: 0 } } })
-    const { restored } = operation.report as { restored: object }
-    expect(restored).toMatchObject({ files: plan.files, dirs: plan.dirs, links: plan.links, others: plan.others })
-    expect(compareTrees(source, ops.restored(id, source), format === 'raw_tree_v1' ? { ignore: ['data'] } : {})).toEqual([])
+
+    // In the short form each target with one format, in the full one with each.
+    const isShown = scale(number === (at + 2) % ways.length, true)
+    if (!isShown) return
+    test('comes back without a difference through the pages', patiently, async ({ skip }) => {
+      const why = whyNot ?? whyNoBrowser
+      if (why !== undefined) return skip(why)
+      const { runId } = await backup()
+      const { context, complaints } = await consoleOf(ops)
+      const page = await context.newPage()
+      const folder = ops.restored(`through the pages ${at} ${number}`)
+      const operation = await ops.ended(await restoreByWizard(page, runId, folder))
+      expect(operation).toMatchObject({ status: 'success', outcome: 'success', report: { failed: { total: 0 }, damaged: { total: 0 } } })
+      expect(differences(path.join(folder, source))).toEqual([])
+
+      const sizes = path.join(source, 'sizes')
+      const largest = readdirSync(sizes).toSorted().at(-1)!
+      await page.goto(`/runs/${runId}/files?path=${encodeURIComponent(sizes.slice(1))}`)
+      const file = await downloaded(page, () => page.getByRole('link', { name: `Download ${largest}` }).click())
+      expect(readFileSync(file).equals(readFileSync(path.join(sizes, largest)))).toBe(true)
+
+      await page.goto(`/runs/${runId}/restore?path=${encodeURIComponent(sizes.slice(1))}`)
+      await page.getByRole('radio', { name: 'This browser' }).click()
+      const archive = await downloaded(page, () => page.getByRole('link', { name: 'Download' }).click())
+      const extracted = path.join(ops.folder, `downloaded ${at} ${number}`)
+      mkdirSync(extracted)
+      execFileSync('tar', ['-xpf', archive, '-C', extracted])
+      expect(compareTrees(sizes, path.join(extracted, sizes))).toEqual([])
+      expect(complaints).toEqual([])
+      await page.close()
+    })
   })
 })
+
+/** The browser, in which the administrator is signed in. One for all tests. */
+function consoleOf({ hub, session }: OperationCase): Promise<WatchedContext> {
+  browsing ??= (async () => {
+    const browser = await openChromium()
+    opened.defer(() => browser.close())
+    const watched = opened.use(await watchedContext(browser, hub))
+    await giveSession(watched.context, hub, session)
+    return watched
+  })()
+  return browsing
+}
+
+/** As a person does it. @returns the id of the operation that was begun */
+async function restoreByWizard(page: Page, runId: string, folder: string): Promise<string> {
+  await page.goto(`/runs/${runId}/restore`)
+  await page.getByRole('radio', { name: 'A folder', exact: true }).click()
+  await page.getByRole('textbox', { name: 'Folder' }).fill(folder)
+  await page.getByRole('button', { name: 'Restore', exact: true }).click()
+  await page.waitForURL('**/operations/*')
+  await page.getByText(`Restored to ${folder}`).waitFor()
+  return path.basename(new URL(page.url()).pathname)
+}
+
+async function downloaded(page: Page, click: () => Promise<void>): Promise<string> {
+  const downloading = page.waitForEvent('download')
+  await click()
+  return (await downloading).path()
+}
 
 test('a restore goes to a server too, with the credentials of that one', async ({ skip }) => {
   const reason = whyNoOpenssh()
