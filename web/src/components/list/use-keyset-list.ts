@@ -52,14 +52,27 @@ export function useKeysetList<Row>({ key, fetchPage, pageRows = 200, enabled = t
   })
   onScopeDispose(() => void shorten(shown))
 
+  const rows = computed(() => query.data.value?.pages.flatMap(({ items }) => items) ?? [])
+  const reload = () => query.refetch()
+  const loadMore = () => (query.hasNextPage.value && !query.isFetchingNextPage.value ? query.fetchNextPage() : undefined)
   return {
-    rows: computed(() => query.data.value?.pages.flatMap(({ items }) => items) ?? []),
+    rows,
     isLoading: query.isPending,
     isLoadingMore: query.isFetchingNextPage,
     hasMore: query.hasNextPage,
     error: query.error,
-    reload: () => query.refetch(),
-    loadMore: () => (query.hasNextPage.value && !query.isFetchingNextPage.value ? query.fetchNextPage() : undefined),
+    reload,
+    loadMore,
+    /** all of it, as a data-list takes it: `v-bind="list"` */
+    list: computed(() => ({
+      rows: rows.value,
+      isLoading: query.isPending.value,
+      isLoadingMore: query.isFetchingNextPage.value,
+      hasMore: query.hasNextPage.value,
+      error: query.error.value,
+      onReload: reload,
+      onLoadMore: loadMore,
+    })),
   }
 }
 
