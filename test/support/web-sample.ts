@@ -104,9 +104,12 @@ async function changingRun(client: Client, folder: string, target: string): Prom
   })
   try {
     await new Promise((resolve) => writer.stdout.once('data', resolve))
-    const { run_id } = await client.jobs.run({ params: { id: job.id } })
-    await ended(client, run_id)
-    return run_id
+    // On a busy machine the writer may have had no turn while its file was read.
+    for (;;) {
+      const { run_id } = await client.jobs.run({ params: { id: job.id } })
+      const { consistency_changed_total } = await ended(client, run_id)
+      if (consistency_changed_total > 0) return run_id
+    }
   } finally {
     writer.kill('SIGKILL')
   }
