@@ -55,7 +55,7 @@ async function underLoad(report: ProofReport, rounds: number): Promise<void> {
 
 /** A tree of databases, three of them large and never left alone, with capture and without. */
 async function manyDatabases(report: ProofReport, scale: Scale): Promise<void> {
-  const [small, largeMebibytes, rounds] = scale === 'full' ? [497, 2048, 3] : [20, 24, 1]
+  const [small, largeMebibytes, rounds] = scale === 'full' ? [497, 2048, 5] : [20, 24, 1]
   await using folder = await applicationFolder()
   await using work = await temporaryFolder()
   await using application = await startSqliteApplication(normalUser)
@@ -69,7 +69,8 @@ async function manyDatabases(report: ProofReport, scale: Scale): Promise<void> {
   const captures: Backup[] = []
   const problems: string[] = []
   for (let round = 0; round < rounds; round++) {
-    for (const mode of ['off', 'auto'] as const) {
+    // Each is first in turn: what the one before has left to be brought to the disk is in the way of the next.
+    for (const mode of round % 2 === 0 ? (['off', 'auto'] as const) : (['auto', 'off'] as const)) {
       const committed = await Promise.all(large.map((db) => db.lastRow()))
       const done = await backUp(work.path, [folder.path, '--sqlite-capture', mode])
       seconds[mode].push(done.end.durationMs / 1000)
@@ -85,6 +86,7 @@ async function manyDatabases(report: ProofReport, scale: Scale): Promise<void> {
     ['capture', ...Array.from({ length: rounds }, (_, i) => `run ${i + 1}, s`)],
     (['off', 'auto'] as const).map((mode) => [mode, ...seconds[mode].map((one) => Number(one.toFixed(1)))]),
   )
+  const ratios = seconds.auto.map((auto, round) => auto / seconds.off[round]!).toSorted((a, b) => a - b)
   const counts = captures.map(({ end }) => capturedIn(end, 'filesystem'))
   report.check(
     'all are captured each time',
@@ -93,10 +95,12 @@ async function manyDatabases(report: ProofReport, scale: Scale): Promise<void> {
   )
   report.check('the large ones are restored whole, with every row committed before', problems.length === 0, problems.join('; ') || 'all three')
   checkMemory(report, captures)
-  const ratio = Math.min(...seconds.auto) / Math.min(...seconds.off)
+  const ratio = ratios[ratios.length >> 1]!
   // On a machine that has something else to do a time says nothing.
-  if (scale === 'full') report.check('the best run takes at most 1.3 times as long as the best without capture', ratio <= 1.3, ratio.toFixed(2))
-  else report.line(`A run takes ${ratio.toFixed(2)} times as long as one without; so small a source does not say much.`)
+  if (scale === 'full') {
+    const detail = `${ratio.toFixed(2)} (${ratios[0]!.toFixed(2)} to ${ratios.at(-1)!.toFixed(2)})`
+    report.check('a run takes at most 1.3 times as long as one without capture in the same round, the median of the rounds', ratio <= 1.3, detail)
+  } else report.line(`A run takes ${ratio.toFixed(2)} times as long as one without; so small a source does not say much.`)
 }
 
 /** One database, by itself. */

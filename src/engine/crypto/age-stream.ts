@@ -2,14 +2,14 @@
  * The payload of an age v1 file (https://c2sp.org/age): STREAM over chunks of 64 KiB, each sealed with ChaCha20-Poly1305 under a nonce of its
  * number and whether it is the last. Only the last may be shorter, and it is empty only when the whole payload is.
  */
-import { createCipheriv, createDecipheriv } from 'node:crypto'
 import { BastionError } from '../../core/errors.ts'
+import { chachaPoly, chachaPolyTagBytes } from '../../lib/chacha-poly.ts'
 import { ageHeadSize, createAgeHeader, maxHeaderBytes, openAgeHeader, payloadNonceBytes } from './age-header.ts'
 import type { AgePayloadKey } from './age-header.ts'
 
 /** The plaintext bytes of every chunk but the last. */
 export const ageChunkBytes = 64 * 1024
-export const ageTagBytes = 16
+export const ageTagBytes = chachaPolyTagBytes
 /** The bytes of every chunk but the last as they are stored. */
 export const ageSealedChunkBytes = ageChunkBytes + ageTagBytes
 
@@ -44,16 +44,18 @@ export function sealChunk(
   const fits = isLast ? plaintext.length <= ageChunkBytes : plaintext.length === ageChunkBytes
   if (!fits) throw new RangeError(`a chunk cannot be of ${plaintext.length} bytes`)
   if (plaintext.length === 0 && chunkNumber > 0) throw new RangeError('only the first chunk may be empty')
-  const cipher = createCipheriv('chacha20-poly1305', payloadKey, chunkNonce(chunkNumber, isLast), { authTagLength: ageTagBytes })
-  into.set(cipher.update(plaintext), intoOffset)
-  cipher.final()
-  into.set(cipher.getAuthTag(), intoOffset + plaintext.length)
-  return plaintext.length + ageTagBytes
+  const sealedBytes = plaintext.length + ageTagBytes
+  chachaPoly().seal(payloadKey.export(), chunkNonce(chunkNumber, isLast), plaintext, into.subarray(intoOffset, intoOffset + sealedBytes))
+  return sealedBytes
 }
 
-/** The plaintext of one chunk. @throws BastionError artifact_damaged unless it is chunk `chunkNumber` of this payload and `isLast` is true of it */
-export function openChunk(payloadKey: AgePayloadKey, chunkNumber: number, isLast: boolean, sealed: Uint8Array): Uint8Array {
-  const plaintext = openIfAuthentic(payloadKey, chunkNumber, isLast, sealed)
+/**
+ * The plaintext of one chunk.
+ * @param into where it goes: what is returned is the beginning of it. Absent: memory of its own
+ * @throws BastionError artifact_damaged unless it is chunk `chunkNumber` of this payload and `isLast` is true of it
+ */
+export function openChunk(payloadKey: AgePayloadKey, chunkNumber: number, isLast: boolean, sealed: Uint8Array, into?: Uint8Array): Uint8Array {
+  const plaintext = openIfAuthentic(payloadKey, chunkNumber, isLast, sealed, into)
   if (plaintext === undefined) throw damaged(`chunk ${chunkNumber} is not authentic`)
   return plaintext
 }
@@ -141,19 +143,18 @@ function chunkNonce(chunkNumber: number, isLast: boolean): Uint8Array {
   return nonce
 }
 
-function openIfAuthentic(payloadKey: AgePayloadKey, chunkNumber: number, isLast: boolean, sealed: Uint8Array): Uint8Array | undefined {
+function openIfAuthentic(
+  payloadKey: AgePayloadKey,
+  chunkNumber: number,
+  isLast: boolean,
+  sealed: Uint8Array,
+  into?: Uint8Array,
+): Uint8Array | undefined {
   const length = sealed.length - ageTagBytes
   if (isLast ? length < 0 || length > ageChunkBytes : length !== ageChunkBytes) return undefined
   if (length === 0 && chunkNumber > 0) return undefined
-  const decipher = createDecipheriv('chacha20-poly1305', payloadKey, chunkNonce(chunkNumber, isLast), { authTagLength: ageTagBytes })
-  decipher.setAuthTag(sealed.subarray(length))
-  const plaintext = decipher.update(sealed.subarray(0, length))
-  try {
-    decipher.final()
-  } catch {
-    return undefined // the one thing that final() checks is the tag
-  }
-  return plaintext
+  const plaintext = into?.subarray(0, length) ?? Buffer.allocUnsafeSlow(length)
+  return chachaPoly().open(payloadKey.export(), chunkNonce(chunkNumber, isLast), sealed, plaintext) ? plaintext : undefined
 }
 
 /** The beginning of an age file, at least until its payload nonce ends: less when the stream ends or its header is longer than any may be. */

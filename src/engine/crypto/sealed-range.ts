@@ -1,5 +1,6 @@
+import { BastionError } from '../../core/errors.ts'
 import type { AgePayloadKey } from './age-header.ts'
-import { ageChunkBytes, ageSealedChunkBytes, openChunk } from './age-stream.ts'
+import { ageChunkBytes, ageSealedChunkBytes, ageTagBytes, openChunk } from './age-stream.ts'
 
 /** Where a range of a payload lies in the whole sealed chunks that hold it. */
 export interface SealedRange {
@@ -18,16 +19,20 @@ export interface SealedRange {
  * @throws BastionError artifact_damaged
  */
 export function openSealedRange(payloadKey: AgePayloadKey, sealed: Uint8Array, { firstChunk, isLast, skip, lengthBytes }: SealedRange): Uint8Array {
-  const plaintext = new Uint8Array(lengthBytes)
+  const plaintext = Buffer.allocUnsafeSlow(lengthBytes)
   let at = -skip
+  let partly: Uint8Array | undefined
   for (let chunk = firstChunk, start = 0; start < sealed.length; chunk += 1) {
     const end = Math.min(start + ageSealedChunkBytes, sealed.length)
-    const opened = openChunk(payloadKey, chunk, isLast && end === sealed.length, sealed.subarray(start, end))
-    plaintext.set(opened.subarray(Math.max(0, -at), Math.max(0, lengthBytes - at)), Math.max(0, at))
-    at += ageChunkBytes
+    const isWanted = at >= 0 && at + end - start - ageTagBytes <= lengthBytes
+    const into = isWanted ? plaintext.subarray(at) : (partly ??= new Uint8Array(ageChunkBytes))
+    const opened = openChunk(payloadKey, chunk, isLast && end === sealed.length, sealed.subarray(start, end), into)
+    // Of the first chunk and of the last some may lie outside of the range.
+    if (!isWanted) plaintext.set(opened.subarray(Math.max(0, -at), Math.max(0, lengthBytes - at)), Math.max(0, at))
+    at += opened.length
     start = end
-    // Freed at once, not when the collector gets to it.
-    if (opened.byteLength === opened.buffer.byteLength) (opened.buffer as ArrayBuffer).transfer(0)
   }
+  if (lengthBytes > 0 && at < lengthBytes)
+    throw new BastionError('artifact_damaged', 'The encrypted data is damaged: a range ends before its last chunk.')
   return plaintext
 }
