@@ -8,9 +8,10 @@ export function askTerminal(question: string, options: { hidden: boolean; hint?:
     throw new BastionError('invalid_spec', `there is no terminal to ask for: ${question}`, {
       hint: options.hint ?? 'Give --username, and BASTION_PASSWORD in the environment.',
     })
-  process.stderr.write(`${question}: `)
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({ input: process.stdin, output: options.hidden ? silent : process.stderr, terminal: true })
+  // From here on the terminal shows nothing of its own: not before may anybody be asked.
+  process.stderr.write(`${question}: `)
   return new Promise((resolve, reject) => {
     options.signal.addEventListener('abort', () => lines.close(), { once: true })
     lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'))
