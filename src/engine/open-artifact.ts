@@ -10,6 +10,7 @@ import {
   runMarkerSchema,
   runPrefix,
 } from '../core/artifact.ts'
+import { checkShape } from '../core/check-shape.ts'
 import { BastionError, hasCode } from '../core/errors.ts'
 import { type Manifest, manifestSchema } from '../core/manifest.ts'
 import { parseBoundedJson } from '../lib/bounded-json.ts'
@@ -151,7 +152,7 @@ function parseManifest(bytes: Uint8Array): Manifest {
       `the artifact has format version ${raw.format_version}; this Bastion reads up to ${formatVersion} and is too old for it`,
     )
   }
-  const requires = z.array(z.string()).nonempty().safeParse(raw.requires)
+  const requires = checkShape(z.array(z.string()).nonempty(), raw.requires)
   if (requires.success) {
     throw new BastionError('unsupported', `the artifact requires ${requires.data.join(', ').slice(0, 1000)}, which this Bastion does not know`)
   }
@@ -205,7 +206,7 @@ function parseJson(name: string, bytes: Uint8Array): unknown {
 }
 
 function check<T>(schema: z.ZodType<T>, name: string, value: unknown): T {
-  const parsed = schema.safeParse(value)
+  const parsed = checkShape(schema, value)
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]
   throw damaged(name, `is not as it should be: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`.trim())

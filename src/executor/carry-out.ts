@@ -2,10 +2,10 @@ import type { Clock } from '../core/clock.ts'
 import type { RunOutcome } from '../core/run.ts'
 import type { Progress, RunEvent } from '../core/run-event.ts'
 import { backup, type BackupOutcome } from '../engine/backup.ts'
+import { setMemoryFor } from '../engine/memory-for-target.ts'
 import { reapBeforeRun } from '../engine/snapshots/reap-before-run.ts'
 import { orCanceled } from '../engine/targets/cancellation.ts'
 import { openWorkingTarget } from '../engine/targets/open-working-target.ts'
-import { giveFreedMemoryBack, keepFreedMemory } from '../lib/malloc.ts'
 import type { RunTask } from '../protocol/runner-messages.ts'
 import type { Credentials } from '../protocol/run-plan.ts'
 import { nodeSnapshots } from './node-snapshots.ts'
@@ -34,8 +34,7 @@ export async function carryOut({ plan, means }: RunTask, credentials: Credential
     putBytesPerSecond: plan.pipeline.bandwidth_limit,
     note,
   })
-  if (target.features.localRoot === undefined) giveFreedMemoryBack()
-  else keepFreedMemory()
+  setMemoryFor(target)
   const outcome = await backup(
     {
       hubId: plan.hub_id,

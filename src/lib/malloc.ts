@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8'
 import koffi from 'koffi'
 
 /** What of mallopt(3) is set: its parameters, in bytes but for the first. */
@@ -17,8 +16,6 @@ export function keepFreedMemory(): void {
  * for something that will be needed again, and up to half of a process was that. Costs page faults. To be called before threads are started; does nothing where the C library is another.
  */
 export function giveFreedMemoryBack(): void {
-  // The heap of JavaScript follows what is used of it more closely, for the same reason.
-  setFlagsFromString('--heap-growing-percent=20')
   tune({ arenaMax: 2, mmapThreshold: 64 * 1024 })
 }
 

@@ -5,7 +5,7 @@ import { systemError } from './posix-error.ts'
 
 /** Names relative to an open directory, looked up by the system from there and nowhere else; Node has only whole paths. A name holds no slash. */
 export interface DirectoryCalls {
-  /** Makes a file that was not there. @returns a handle to write by @throws the system's error, EEXIST where there is something */
+  /** Makes a file that was not there. @returns a handle to write and read by @throws the system's error, EEXIST where there is something */
   create(directoryFd: number, name: BytePath, mode: number): number
   /**
    * Makes a file without a name (open(2), O_TMPFILE) in the filesystem of a directory: gone when it is closed, unless `nameFile` gave it one.
@@ -25,7 +25,7 @@ export interface DirectoryCalls {
   renameNew(directoryFd: number, from: BytePath, to: BytePath): boolean
 }
 
-const createFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
+const createFlags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 const libcName = 'libc.so.6'
 const closeOnExec = 0o2000000
 const noReplace = 1 // RENAME_NOREPLACE

@@ -2,8 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { objectNames, runPrefix } from '../../src/core/artifact.ts'
 import { BastionError } from '../../src/core/errors.ts'
 import { listArtifacts } from '../../src/engine/list.ts'
+import { readRunMarker } from '../../src/engine/open-artifact.ts'
 import { openRun } from '../support/engine.ts'
-import { deep } from '../support/fuzz/mutate-json.ts'
+import { deep, unmeasurable } from '../support/fuzz/mutate-json.ts'
 import { anArtifact, forgedRef, forgeObjects, storeForged } from '../support/fuzz/forge-artifact.ts'
 
 const file = { path: 'file', kind: 'file', content: 'content' } as const
@@ -43,6 +44,7 @@ describe('a manifest is refused as damaged that', () => {
     ['began before there were dates', (manifest) => ({ ...manifest, started_at: -1e300 })],
     ['requires what cannot be named', (manifest) => ({ ...manifest, requires: [{ toString: 1 }] })],
     ['requires what is nested too deep to be named', (manifest) => ({ ...manifest, requires: [deep] })],
+    ['requires what has a length that is no number', (manifest) => ({ ...manifest, requires: unmeasurable })],
     ['names a source nested too deep to be told', (manifest) => ({ ...manifest, source: { type: 'filesystem', paths: deep } })],
     ['names a part that stands elsewhere', part({ name: '../../other/payload.part000001' })],
     ['names a part that is another object', part({ name: objectNames.run })],
@@ -67,6 +69,14 @@ describe('a manifest is refused as damaged that', () => {
     expect(error.code).toBe('artifact_damaged')
     expect(error.message).toContain(objectNames.manifest)
   })
+})
+
+test("a run's marker with a text whose length is no number is refused as damaged", async () => {
+  const { target, ref } = await storeForged(forgeObjects(anArtifact([file])))
+  const marker = { v: 1, kind: 'run', job_id: ref.jobId, run_id: ref.runId, owner_token: unmeasurable, created_at: 0 }
+  await target.put(`${prefix}/${objectNames.run}`, Buffer.from(JSON.stringify(marker)))
+  const error = await refusalOf(readRunMarker(target, ref, new AbortController().signal))
+  expect(error.code).toBe('artifact_damaged')
 })
 
 test('what a manifest requires is named, though not at any length', async () => {

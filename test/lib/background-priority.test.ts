@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { workInBackground } from './src/lib/background-priority.ts'
 workInBackground()
-const worker = new Worker('require("node:worker_threads").parentPort.on("message", () => {})', { eval: true })
+const worker = new Worker('require("node:worker_threads").parentPort.on("message", () => {})', { eval: true, execArgv: [] })
 worker.once('online', () => {
   const niceness = (thread) => Number(readFileSync(\`/proc/self/task/\${thread}/stat\`, 'latin1').split(') ')[1].split(' ')[16])
   console.log(JSON.stringify(readdirSync('/proc/self/task').map(niceness)))

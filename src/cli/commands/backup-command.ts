@@ -13,10 +13,10 @@ import type { RunEvent } from '../../core/run-event.ts'
 import { readingOf, sourceSchema } from '../../core/source.ts'
 import { backup, type BackupOutcome, placeFacts } from '../../engine/backup.ts'
 import { artifactName } from '../../engine/list.ts'
+import { setMemoryFor } from '../../engine/memory-for-target.ts'
 import { runSnapshotsName } from '../../engine/snapshots/holder-directory.ts'
 import { reapBeforeRun } from '../../engine/snapshots/reap-before-run.ts'
 import { redactTarget } from '../../engine/targets/target-url.ts'
-import { giveFreedMemoryBack, keepFreedMemory } from '../../lib/malloc.ts'
 import { targetArgument } from '../arguments.ts'
 import type { CliContext } from '../cli-context.ts'
 import { dataDirectory } from '../data-directory.ts'
@@ -102,8 +102,7 @@ async function backupCommand(sources: string[], options: BackupOptions, command:
   const known = openKnownTargets(dataDir)
   const snapshots = snapshotServices(context, { dataDir, roots: options.snapshotRoot })
   await using target = await targetArgument(options.to, context, pipeline.bandwidth_limit)
-  if (target.features.localRoot === undefined) giveFreedMemoryBack()
-  else keepFreedMemory()
+  setMemoryFor(target)
   if (options.explain === true) return await explain(planDataPath(readingOf(source).tree, pipeline, placeFacts(target)), options, context)
   const expected = options.newTarget === true ? undefined : known.idOf(target.label)
   const startedMs = systemClock.now()

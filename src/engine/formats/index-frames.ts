@@ -1,3 +1,4 @@
+import { checkShape } from '../../core/check-shape.ts'
 import { type IndexHeader, indexHeaderSchema, indexLookupSchema } from '../../core/entry.ts'
 import { type BytePath, fromPathText } from '../../lib/byte-path.ts'
 import { parseBoundedJson } from '../../lib/bounded-json.ts'
@@ -172,7 +173,7 @@ function parseFrame(number: number, text: string, firstPath: BytePath, nextPath:
 
 /** @param count how many paths it must have; each is two values at most */
 function parseLookup(text: string, count: number): BytePath[] {
-  const parsed = indexLookupSchema.safeParse(parseSingleLine(text, 3 + 2 * count))
+  const parsed = checkShape(indexLookupSchema, parseSingleLine(text, 3 + 2 * count))
   if (!parsed.success) throw damagedIndex('its lookup is not valid', parsed.error)
   if (parsed.data.lookup.length !== count) throw damagedIndex(`its lookup names ${parsed.data.lookup.length} frames of ${count}`)
   const paths = parsed.data.lookup.map((item) => (typeof item === 'string' ? fromPathText(item, undefined) : fromPathText('', item.b64)))
@@ -183,7 +184,7 @@ function parseLookup(text: string, count: number): BytePath[] {
 }
 
 function parseHeader(text: string): IndexHeader {
-  const parsed = indexHeaderSchema.safeParse(parseSingleLine(text, maxHeaderValues))
+  const parsed = checkShape(indexHeaderSchema, parseSingleLine(text, maxHeaderValues))
   if (!parsed.success) throw damagedIndex('its header is not valid', parsed.error)
   return parsed.data
 }

@@ -8,12 +8,12 @@ import type { TreeObjects } from './store-tree-objects.ts'
 import type { TreeNames } from './tree-names.ts'
 import type { TreeAnswer, TreeItem, TreePacked, TreeTask } from './tree-protocol.ts'
 
-/** Entries for one thread at a time: enough to make a message cheap, few enough that others have something to do. */
-const batchItems = 128
-/** With contents of up to `wholeBytes` each. */
-const batchesUnderWay = 4
-/** The batch a hard link belongs to is kept open for it. */
-const batchItemsWithLinks = 2 * batchItems
+/**
+ * Entries for one thread at a time: enough to make a message cheap, few enough that others have something to do. `contents` is the most they have of them, in times of what is read whole:
+ * what is stored elsewhere is held until it is.
+ */
+const batchSizes = { here: { items: 512, contents: 8 }, elsewhere: { items: 128, contents: 1 } } as const
+const batchesElsewhere = 4
 
 /** Where files with more names stand, if not under their own: links and the settle pass ask for them. `null`: a name that is in the index only. */
 export type Elsewhere = Map<BytePath, string | null>
@@ -34,8 +34,11 @@ export function createTreePacker(options: {
   onPacked: OnPacked
 }): MemberPacker {
   const { pool, names, elsewhere, objects, wholeBytes, onPacked } = options
-  // A batch that is stored elsewhere holds its contents until it is.
-  const lane = createOrderedLane(objects === null ? pool.size * 4 : batchesUnderWay)
+  const size = batchSizes[objects === null ? 'here' : 'elsewhere']
+  const mostBytes = size.contents * wholeBytes
+  /** The batch a hard link belongs to is kept open for it. */
+  const itemsWithLinks = 2 * size.items
+  const lane = createOrderedLane(objects === null ? pool.size * 4 : batchesElsewhere)
   const batch = createItemBatch<TreeItem>()
   let packedCount = 0
   let addedCount = 0
@@ -98,13 +101,13 @@ export function createTreePacker(options: {
       addedCount += 1
       const bytes = item.kind === 'file' ? item.sizeBytes : 0
       if (bytes > wholeBytes && objects !== null) return addLarge(item, objects.storeLarge)
-      const limit = item.kind === 'hardlink' ? batchItemsWithLinks : batchItems
-      const isFull = batch.count >= limit || batch.bytes + bytes > wholeBytes
+      const limit = item.kind === 'hardlink' ? itemsWithLinks : size.items
+      const isFull = batch.count >= limit || batch.bytes + bytes > mostBytes
       const waiting = isFull ? flush() : undefined
       batch.add(item, listed, bytes)
       return waiting
     },
-    isOpen: (itemNumber) => itemNumber >= addedCount - batch.count && batch.count < batchItemsWithLinks && batch.bytes <= wholeBytes,
+    isOpen: (itemNumber) => itemNumber >= addedCount - batch.count && batch.count < itemsWithLinks && batch.bytes <= mostBytes,
     async drain() {
       await flush()
       await lane.drain()

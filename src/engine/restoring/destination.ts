@@ -1,4 +1,4 @@
-import { closeSync, constants, lstatSync, mkdirSync, openSync, type Stats } from 'node:fs'
+import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, type Stats } from 'node:fs'
 import { BastionError } from '../../core/errors.ts'
 import { type BytePath, fsPath } from '../../lib/byte-path.ts'
 
@@ -37,6 +37,7 @@ export interface Destination extends Disposable {
   lookAt(path: BytePath): Stats | undefined
 }
 
+const permissionBits = 0o7777
 const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
 const maxOpen = 48
 
@@ -115,6 +116,16 @@ export function createDestination(rootFd: number): Destination {
 function handleOf(fd: number): DirectoryHandle {
   const base = `/proc/self/fd/${fd}/`
   return { fd, makes: new Map(), at: (name) => fsPath(base + name) }
+}
+
+/** What files are that are made there with these permission bits, told by the first of them. @param fd of one that was just made so */
+export function madeIn({ makes }: DirectoryHandle, fd: number, mode: number): MadeFile {
+  const known = makes.get(mode)
+  if (known !== undefined) return known
+  const { uid, gid, mode: given } = fstatSync(fd)
+  const made = { uid, gid, permissions: given & permissionBits }
+  makes.set(mode, made)
+  return made
 }
 
 /** @throws artifact_damaged for a path that could lead out of the destination; index and tar are checked before, this is the last door */

@@ -23,7 +23,7 @@ import { createDirectoryCalls } from '../../lib/posix-at.ts'
 import { createNodeMaker } from '../../lib/posix-mknod.ts'
 import { createXattrs } from '../../lib/posix-xattr.ts'
 import { createTimeSetter, type TimeSetter } from '../../lib/posix-times.ts'
-import type { Destination, DirectoryHandle, MadeFile, Place } from './destination.ts'
+import { type Destination, type DirectoryHandle, type MadeFile, madeIn, type Place } from './destination.ts'
 import { type SparseLayout, spread } from './sparse-layout.ts'
 import type { ExtractItem, ExtractOutcome, MetadataNote, PlacerOptions } from './extract-protocol.ts'
 
@@ -258,15 +258,6 @@ export function createEntryPlacer(destination: Destination, options: PlacerOptio
   /** Bits that lend rights, and attributes, come later: not to a file that is not whole, nor before its owner. */
   function isPlain(item: ExtractItem): boolean {
     return (item.mode & permissionBits & ~plainBits) === 0 && item.xattrs === undefined
-  }
-
-  function madeIn(directory: DirectoryHandle, fd: number, mode: number): MadeFile {
-    const known = directory.makes.get(mode)
-    if (known !== undefined) return known
-    const { uid, gid, mode: given } = fstatSync(fd)
-    const made = { uid, gid, permissions: given & permissionBits }
-    directory.makes.set(mode, made)
-    return made
   }
 
   /** After owner and mode, which take away capabilities and change an ACL. What lends rights or is for the system alone is only for whose owner is restored too. */

@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -13,6 +13,7 @@ import { createCountingTarget } from '../../../src/engine/targets/counting-targe
 import { createLocalDirTarget } from '../../../src/engine/targets/local-dir/local-dir-target.ts'
 import { createMemoryTarget } from '../../../src/engine/targets/memory/memory-target.ts'
 import type { Target } from '../../../src/engine/targets/target.ts'
+import { isRoot } from '../../support/as-user.ts'
 import { compareTrees } from '../../support/compare-trees.ts'
 import {
   below,
@@ -103,6 +104,31 @@ describe('a tree in a folder', () => {
     expect(run.events.map(({ kind }) => kind).slice(0, 2)).toEqual(['started', 'planning'])
     expect(run.events[1]).toMatchObject({ message: 'tree_in_place', fields: run.outcome.summary.data_path })
     expect(run.outcome.summary.data_path).toMatchObject({ path: 'tree_in_place', hardlink_policy: 'keep' })
+  })
+
+  test.skipIf(!isRoot)('has the owners and modes of its source, whatever group, ACL and mask the folder gives to what is made in it', async () => {
+    const at = folder()
+    const tree = sourceTree(path.join(at, 'source'))
+    const modes = [0o644, 0o600, 0o664, 0o000, 0o777, 0o4755, 0o2755, 0o6711, 0o1644]
+    // Each mode twice, for what the first of a folder has taught.
+    for (const [owner, ids] of [
+      [0, 0],
+      [0, 4321],
+      [1234, 4321],
+    ].entries())
+      for (const mode of modes)
+        for (const name of ['a', 'b']) {
+          tree.file(`${owner}/${mode.toString(8)}-${name}`, name)
+          chownSync(path.join(tree.root, String(owner), `${mode.toString(8)}-${name}`), ids[0]!, ids[1]!)
+          chmodSync(path.join(tree.root, String(owner), `${mode.toString(8)}-${name}`), mode)
+        }
+    tree.finish()
+    mkdirSync(path.join(at, 'target'))
+    chownSync(path.join(at, 'target'), 0, 4321)
+    chmodSync(path.join(at, 'target'), 0o2770)
+    execFileSync('setfacl', ['-m', 'd:u:1234:rwx,d:g::r,d:o::---', path.join(at, 'target')])
+    const run = await runBackup({ target: localTarget(at), sources: [tree.root], pipeline })
+    expect(compareTrees(tree.root, below(path.join(artifactFolder(at, run), 'data'), tree.root), { ignore: ['xattrs'] })).toEqual([])
   })
 
   test('keeps the holes of a large file', async () => {

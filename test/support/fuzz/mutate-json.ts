@@ -1,6 +1,9 @@
 import { hostileNames } from './hostile-names.ts'
 import type { Random } from './random.ts'
 
+/** A length that cannot be made a number. */
+export const unmeasurable = { length: { toString: 1, valueOf: 2 } }
+
 /** Values in the wrong place: of another type, beyond a border, or with a name that means something to JavaScript. */
 const values: readonly unknown[] = [
   null,
@@ -32,6 +35,7 @@ const values: readonly unknown[] = [
   { toString: 1 },
   { toString: null, valueOf: null },
   { __proto__: null, length: 5 },
+  unmeasurable,
   'archive_v1',
   'raw_tree_v1',
   'age_x25519',

@@ -9,15 +9,15 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
-  readFileSync,
   renameSync,
   symlinkSync,
   unlinkSync,
 } from 'node:fs'
 import { type BytePath, fsPath, pathText } from '../../../lib/byte-path.ts'
+import { createDirectoryCalls } from '../../../lib/posix-at.ts'
 import { createTimeSetter } from '../../../lib/posix-times.ts'
 import { createXattrs } from '../../../lib/posix-xattr.ts'
-import { createDestination, type DirectoryHandle, splitPath } from '../../restoring/destination.ts'
+import { createDestination, type DirectoryHandle, type MadeFile, madeIn, splitPath } from '../../restoring/destination.ts'
 import type { TreeMetadata } from '../target.ts'
 import { newTemporaryName } from '../temporary-name.ts'
 import { hasErrno, localDirError } from './local-dir-error.ts'
@@ -53,7 +53,6 @@ export interface LocalTree extends Disposable {
 
 const permissionBits = 0o7777
 const ownerBits = 0o6000
-const newFile = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 
 /** What a filesystem says of a name it cannot give, or of a way to it that is none. */
 const unnameable = ['EEXIST', 'ENOTDIR', 'ELOOP', 'EISDIR', 'ENAMETOOLONG', 'EINVAL', 'EILSEQ'] as const
@@ -71,7 +70,7 @@ export function createLocalTree(rootFd: number, label: string): LocalTree {
   const times = createTimeSetter()
   const xattrs = createXattrs()
   const owners = process.getuid?.() === 0
-  const umask = readUmask()
+  const calls = createDirectoryCalls()
   function explained(path: BytePath, error: unknown): unknown {
     return localDirError(error, `Cannot store "${pathText(path).text}" in ${label}`)
   }
@@ -100,14 +99,14 @@ export function createLocalTree(rootFd: number, label: string): LocalTree {
     return now.uid === uid && now.gid === gid ? mode & permissionBits : mode & permissionBits & ~ownerBits
   }
 
-  /** The owner first: changing it takes away the bits that lend its rights. @param modeIsSet it was created with all of them */
-  function describeHandle(fd: number, metadata: TreeMetadata, modeIsSet: boolean): void {
+  /** The owner first: changing it takes away the bits that lend its rights. @param made the file as it was made: what is right is not set again */
+  function describeHandle(fd: number, metadata: TreeMetadata, made: MadeFile | null): void {
     const attributes = metadata.xattrs ?? []
-    if (owners) keep(() => fchownSync(fd, metadata.uid, metadata.gid))
+    if (owners && (made?.uid !== metadata.uid || made.gid !== metadata.gid)) keep(() => fchownSync(fd, metadata.uid, metadata.gid))
     // Attributes are only given to what may be written.
     if (attributes.length > 0) keep(() => fchmodSync(fd, 0o700))
     for (const xattr of attributes) keep(() => xattrs?.write(fd, xattr))
-    if (!modeIsSet || attributes.length > 0) keep(() => fchmodSync(fd, modeOf(fd, metadata)))
+    if (made?.permissions !== (metadata.mode & permissionBits) || attributes.length > 0) keep(() => fchmodSync(fd, modeOf(fd, metadata)))
     keep(() => times.setByHandle(fd, metadata.mtimeNs))
   }
 
@@ -117,7 +116,7 @@ export function createLocalTree(rootFd: number, label: string): LocalTree {
     keep(() => times.setByPath(path, mtimeNs))
   }
 
-  function treeFile(path: BytePath, fd: number, name: BytePath, createdMode: number, replaces: BytePath | null): TreeFile {
+  function treeFile(path: BytePath, fd: number, name: BytePath, made: MadeFile | null, replaces: BytePath | null): TreeFile {
     // A directory's handle may be closed before a long file is whole; its name is then looked up anew.
     const here = (): DirectoryHandle => places.parentOf(path).directory
     return {
@@ -125,16 +124,15 @@ export function createLocalTree(rootFd: number, label: string): LocalTree {
       settle: (metadata) =>
         attempt(path, undefined, [], () => {
           try {
-            const mode = metadata.mode & permissionBits
-            describeHandle(fd, metadata, mode === createdMode && (mode & umask) === 0)
+            describeHandle(fd, metadata, made)
           } finally {
-            closeSync(fd)
+            calls.close(fd)
           }
           if (replaces !== null) renameSync(here().at(name), here().at(replaces))
         }),
       drop: () =>
         attempt(path, undefined, [], () => {
-          closeSync(fd)
+          calls.close(fd)
           unlinkSync(here().at(name))
         }),
     }
@@ -145,13 +143,14 @@ export function createLocalTree(rootFd: number, label: string): LocalTree {
       attempt(path, null, unnameable, () => {
         const { directory, name } = places.parentOf(path)
         const created = mode & 0o777
-        return treeFile(path, openSync(directory.at(name), newFile, created), name, created, null)
+        const fd = calls.create(directory.fd, name, created)
+        return treeFile(path, fd, name, madeIn(directory, fd, created), null)
       }),
     replaceFile: (path) =>
       attempt(path, null, [], () => {
         const { directory, name } = places.parentOf(path)
         const temporary = newTemporaryName('tree')
-        return treeFile(path, openSync(directory.at(temporary), newFile, 0o600), temporary, -1, name)
+        return treeFile(path, calls.create(directory.fd, temporary, 0o600), temporary, null, name)
       })!,
     makeDirectory: (path) =>
       attempt(path, false, unnameable, () => {
@@ -195,7 +194,7 @@ export function createLocalTree(rootFd: number, label: string): LocalTree {
         }
         const fd = openSync(at, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
         try {
-          describeHandle(fd, metadata, false)
+          describeHandle(fd, metadata, null)
         } finally {
           closeSync(fd)
         }
@@ -203,10 +202,4 @@ export function createLocalTree(rootFd: number, label: string): LocalTree {
       }),
     [Symbol.dispose]: () => places[Symbol.dispose](),
   }
-}
-
-/** Reading it by umask(2) would set it for every thread meanwhile. Where the kernel does not tell, every mode is set anew. */
-function readUmask(): number {
-  const told = /^Umask:\s*([0-7]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]
-  return told === undefined ? permissionBits : Number.parseInt(told, 8)
 }
