@@ -3,7 +3,8 @@ import { createServer, type RequestListener } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
-import { createS3Target } from '../../../src/engine/targets/s3/s3-target.ts'
+import type { BastionError } from '../../../src/core/errors.ts'
+import { createS3Target, type S3TargetOptions } from '../../../src/engine/targets/s3/s3-target.ts'
 import type { Target } from '../../../src/engine/targets/target.ts'
 import { scale } from '../../support/scale.ts'
 import { selfSigned } from '../../support/self-signed.ts'
@@ -17,11 +18,14 @@ afterEach(async () => {
 })
 
 /** An S3 target on a server that does what no real one can be made to do. */
-async function onServer(listener: RequestListener, tls?: { key: string; cert: string }, caCertificate?: string): Promise<Target> {
+async function onServer(
+  listener: RequestListener,
+  { tls, ...options }: { tls?: { key: string; cert: string } } & Partial<S3TargetOptions> = {},
+): Promise<Target> {
   const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const target = s3(`${tls === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}`, caCertificate)
+  const target = s3(`${tls === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}`, options)
   open.push({
     async [Symbol.asyncDispose]() {
       await target.close()
@@ -33,9 +37,9 @@ async function onServer(listener: RequestListener, tls?: { key: string; cert: st
   return target
 }
 
-function s3(endpoint: string, caCertificate?: string): Target {
+function s3(endpoint: string, options: Partial<S3TargetOptions> = {}): Target {
   const credentials = { accessKeyId: 'test-access-key', secretAccessKey: 'hunter2' }
-  return createS3Target({ bucket: 'bucket', region: 'us-east-1', endpoint, credentials, caCertificate, timeouts, clock: { now: () => nowMs } })
+  return createS3Target({ bucket: 'bucket', region: 'us-east-1', endpoint, credentials, timeouts, clock: { now: () => nowMs }, ...options })
 }
 
 function answering(status: number, code: string, headers: Record<string, string> = {}): Promise<Target> {
@@ -82,6 +86,14 @@ describe('an answer of', () => {
     // oxlint-disable-next-line no-control-regex
     expect((error as Error).message).not.toMatch(/[\u0000-\u001f]/)
     expect(JSON.stringify([error, (error as Error).cause])).not.toContain('hunter2')
+    // The second is sent straight, where the SDK has sent the first.
+    for (const name of ['first', 'second']) {
+      await expect(target.put(name, Buffer.alloc(10))).rejects.toMatchObject({
+        code: expected,
+        message: (error as Error).message.replace('read "object"', `store "${name}"`),
+        details: (error as BastionError).details,
+      })
+    }
   })
 
   test.each([
@@ -90,17 +102,26 @@ describe('an answer of', () => {
   ])('503 with Retry-After %s says how long to wait', async (retryAfter, waitMs) => {
     const target = await answering(503, 'SlowDown', { 'retry-after': retryAfter })
     await expect(target.get('object')).rejects.toMatchObject({ details: { retry_after_ms: waitMs } })
+    await expect(target.put('object', Buffer.alloc(10))).rejects.toMatchObject({ details: { retry_after_ms: waitMs } })
   })
 
   test('a bucket elsewhere names its region', async () => {
     const target = await answering(301, 'PermanentRedirect', { 'x-amz-bucket-region': 'eu-north-1' })
     await expect(target.get('object')).rejects.toMatchObject({ hint: expect.stringContaining('eu-north-1') as string })
     await expect(target.stat('object')).rejects.toMatchObject({ code: 'target_auth', hint: expect.stringContaining('eu-north-1') as string })
+    await expect(target.put('object', Buffer.alloc(10))).rejects.toMatchObject({ hint: expect.stringContaining('eu-north-1') as string })
   })
 
   test('a page of some other server is no answer', async () => {
     const target = await onServer((_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html><p>Please log in'))
-    for (const ask of [() => target.get('object'), () => target.put('object', Buffer.alloc(20 * mebibyte)), () => target.removeTree('a')]) {
+    const small = () => target.put('object', Buffer.alloc(10))
+    for (const ask of [
+      small,
+      small,
+      () => target.get('object'),
+      () => target.put('object', Buffer.alloc(20 * mebibyte)),
+      () => target.removeTree('a'),
+    ]) {
       await expect(ask()).rejects.toMatchObject({ code: 'target_rejected' })
     }
     await expect(target.list('')[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'target_rejected' })
@@ -124,6 +145,56 @@ describe('an answer of', () => {
   })
 })
 
+test('an error without an end is read to its beginning only', async () => {
+  const target = await onServer((request, response) => {
+    request.resume()
+    response.writeHead(500)
+    if (request.method === 'HEAD') return response.end()
+    const more = () => {
+      while (!response.writableEnded && response.write(Buffer.alloc(65_536, 'x')));
+    }
+    response.on('drain', more)
+    more()
+  })
+  await expect(target.stat('object')).rejects.toMatchObject({ code: 'target_unreachable' })
+  await expect(target.put('object', Buffer.alloc(10))).rejects.toMatchObject({ code: 'target_unreachable' })
+})
+
+test.each([1, 2])('a server whose clock is another is believed, from the request after number %i on', async (skewed) => {
+  const aheadMs = 3 * 3_600_000
+  const ahead: number[] = []
+  const target = await onServer(
+    (request, response) => {
+      const [, date, time] = /^(\d{8})T(\d{6})Z$/.exec(String(request.headers['x-amz-date']))!
+      const iso = `${date!.replace(/(....)(..)(..)/, '$1-$2-$3')}T${time!.replace(/(..)(..)(..)/, '$1:$2:$3')}Z`
+      ahead.push(Math.floor((Date.parse(iso) + 60_000 - Date.now()) / 3_600_000))
+      request.resume().on('end', () => {
+        if (ahead.length < skewed) return response.writeHead(200, { etag: '"x"' }).end()
+        response.writeHead(403, { date: new Date(Date.now() + aheadMs).toUTCString() }).end('<Error><Code>RequestTimeTooSkewed</Code></Error>')
+      })
+    },
+    { clock: { now: () => Date.now() } },
+  )
+  for (const name of ['a', 'b', 'c']) await target.put(name, Buffer.alloc(1)).catch(() => {})
+  expect(ahead).toEqual(skewed === 1 ? [0, 3, 3] : [0, 0, 3])
+})
+
+test('a bucket that wants a signature of its own is left to the SDK', async () => {
+  const agents: string[] = []
+  const target = await onServer(
+    (request, response) => {
+      agents.push(String(request.headers['user-agent']))
+      const session =
+        '<CreateSessionResult><Credentials><SessionToken>t</SessionToken><SecretAccessKey>s</SecretAccessKey><AccessKeyId>a</AccessKeyId><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></CreateSessionResult>'
+      request.resume().on('end', () => response.writeHead(200, { etag: '"x"' }).end(request.url?.includes('session') === true ? session : ''))
+    },
+    { bucket: 'bucket--use1-az4--x-s3' },
+  )
+  for (const name of ['first', 'second']) await target.put(name, Buffer.alloc(1))
+  expect(agents).toHaveLength(3)
+  for (const agent of agents) expect(agent).toContain('aws-sdk')
+})
+
 describe('a connection', () => {
   test('that is refused is told so', async () => {
     const target = await onServer(() => {})
@@ -140,12 +211,12 @@ describe('a connection', () => {
 
   test('that breaks off is told so', async () => {
     const target = await onServer((request) => request.socket.destroy())
-    await expect(target.put('object', Buffer.alloc(10))).rejects.toMatchObject({ code: 'target_unreachable' })
+    for (const name of ['first', 'second']) await expect(target.put(name, Buffer.alloc(10))).rejects.toMatchObject({ code: 'target_unreachable' })
   })
 
   test('to a server nobody vouches for is not used', async () => {
     let asked = 0
-    const target = await onServer(() => asked++, await selfSigned())
+    const target = await onServer(() => asked++, { tls: await selfSigned() })
     await expect(target.put('object', Buffer.alloc(10))).rejects.toMatchObject({
       code: 'target_auth',
       retryable: false,
@@ -156,12 +227,11 @@ describe('a connection', () => {
 
   test('to a server whose CA is given is used', async () => {
     const tls = await selfSigned()
-    const target = await onServer(
-      (request, response) => void request.resume().on('end', () => response.writeHead(200, { etag: '"x"' }).end()),
+    const target = await onServer((request, response) => void request.resume().on('end', () => response.writeHead(200, { etag: '"x"' }).end()), {
       tls,
-      tls.cert,
-    )
-    await expect(target.put('object', Buffer.alloc(10))).resolves.toEqual({ sizeBytes: 10 })
+      caCertificate: tls.cert,
+    })
+    for (const name of ['first', 'second']) await expect(target.put(name, Buffer.alloc(10))).resolves.toEqual({ sizeBytes: 10 })
   })
 
   test('with TLS to a server without is told so', async () => {

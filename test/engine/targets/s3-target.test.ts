@@ -147,11 +147,12 @@ describe.skipIf(reason !== undefined)('an s3 target on a real server', () => {
     expect(await listed(target({ bucket: ownBucket }).list('', { recursive: true }))).toEqual(['b'])
   })
 
-  test('uses its connection again', async () => {
+  test('uses its connections again', async () => {
     const { target: opened, proxy } = await behind(() => undefined)
     for (let i = 0; i < 10; i++) await opened.put(`object-${i}`, Buffer.from('x'))
     await readAll(await opened.get('object-1'))
-    expect(proxy.connections).toBe(1)
+    // One of the SDK, and two that small objects take in turns.
+    expect(proxy.connections).toBeLessThanOrEqual(3)
   })
 
   describe('a large put', () => {
@@ -354,7 +355,8 @@ describe.skipIf(reason !== undefined)('an s3 target on a real server', () => {
     test('holds no connection for a reader that does not come', async () => {
       const { target: opened, proxy } = await stored(() => undefined)
       for (let i = 0; i < 5; i++) await opened.get('object')
-      expect(proxy.connections).toBe(1)
+      // One of the SDK, and two that small objects take in turns.
+      expect(proxy.connections).toBeLessThanOrEqual(3)
     })
   })
 

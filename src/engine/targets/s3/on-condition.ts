@@ -1,13 +1,14 @@
 import { BastionError } from '../../../core/errors.ts'
 import type { S3Put } from './one-put.ts'
 import { statusOf } from './s3-error.ts'
+import type { PutCondition } from './whole-put.ts'
 
 /**
  * Sends what makes an object, for `ifAbsent` only where none is: by looking first, which every server can answer, and by `If-None-Match`, which
  * decides between two writers where the server knows it. Some ignore it, some answer 501: there the race is left.
  * @throws target_rejected with `details.exists`, unless the object there is this put's own, whose answer was lost
  */
-export async function onCondition(put: S3Put, send: (condition: { IfNoneMatch?: '*' }) => Promise<unknown>): Promise<void> {
+export async function onCondition(put: S3Put, send: (condition: PutCondition) => Promise<unknown>): Promise<void> {
   const { place } = put
   if (!put.ifAbsent) {
     await send({})

@@ -1,10 +1,12 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import { getCACertificates } from 'node:tls'
+import { Agent } from 'undici'
 import type { Clock } from '../../../core/clock.ts'
 import { BastionError } from '../../../core/errors.ts'
 import { cancellationOf, throwIfCanceled } from '../cancellation.ts'
 import { s3Error } from './s3-error.ts'
+import { createWholePut, type WholePut } from './whole-put.ts'
 
 export interface S3Timeouts {
   connectMs: number
@@ -48,6 +50,8 @@ export interface S3Request {
 export interface S3Connection {
   readonly bucket: string
   readonly timeouts: S3Timeouts
+  /** To be asked for. */
+  readonly putWhole: WholePut
   /**
    * Sends a request once, and waits for its answer as long as its size allows.
    * @throws target_… · after an abort, the cancellation
@@ -55,12 +59,23 @@ export interface S3Connection {
   ask<Answer>(request: S3Request, send: (client: S3Client, options: { abortSignal: AbortSignal }) => Promise<Answer>): Promise<Answer>
   /** What an error means that came after the answer, with its body. */
   explain(error: unknown, doing: string): unknown
-  close(): void
+  close(): Promise<void>
 }
+
+const maxConnections = 64
 
 /** Connections are kept and used again; nothing is sent before the first request. */
 export function createS3Connection({ bucket, timeouts, clock, ...options }: S3ConnectionOptions): S3Connection {
-  const client = new S3Client(clientConfig(options, timeouts))
+  const ca = options.caCertificate === undefined ? undefined : [...getCACertificates('default'), options.caCertificate]
+  const client = new S3Client(clientConfig(options, timeouts, ca))
+  // Who asks has a time limit of its own.
+  const dispatcher = new Agent({
+    allowH2: false,
+    connections: maxConnections,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: { timeout: timeouts.connectMs, ...(ca && { ca }) },
+  })
 
   async function ask<Answer>(
     { doing, bodyBytes = 0, answerMs = timeouts.answerMs, signal }: S3Request,
@@ -83,12 +98,22 @@ export function createS3Connection({ bucket, timeouts, clock, ...options }: S3Co
     }
   }
 
-  return { bucket, timeouts, ask, explain: (error, doing) => s3Error(error, doing, clock.now()), close: () => client.destroy() }
+  return {
+    bucket,
+    timeouts,
+    putWhole: createWholePut({ client, bucket, dispatcher, clock }),
+    ask,
+    explain: (error, doing) => s3Error(error, doing, clock.now()),
+    async close() {
+      client.destroy()
+      await dispatcher.destroy()
+    },
+  }
 }
 
-type ClientOptions = Pick<S3ConnectionOptions, 'endpoint' | 'region' | 'pathStyle' | 'credentials' | 'caCertificate'>
+type ClientOptions = Pick<S3ConnectionOptions, 'endpoint' | 'region' | 'pathStyle' | 'credentials'>
 
-function clientConfig({ endpoint, region, pathStyle, credentials, caCertificate }: ClientOptions, timeouts: S3Timeouts): S3ClientConfig {
+function clientConfig({ endpoint, region, pathStyle, credentials }: ClientOptions, timeouts: S3Timeouts, ca: string[] | undefined): S3ClientConfig {
   return {
     region,
     ...(endpoint !== undefined && { endpoint }),
@@ -104,8 +129,8 @@ function clientConfig({ endpoint, region, pathStyle, credentials, caCertificate 
     expectContinueHeader: false,
     requestHandler: new NodeHttpHandler({
       connectionTimeout: timeouts.connectMs,
-      httpAgent: { keepAlive: true, maxSockets: 64 },
-      httpsAgent: { keepAlive: true, maxSockets: 64, ...(caCertificate !== undefined && { ca: [...getCACertificates('default'), caCertificate] }) },
+      httpAgent: { keepAlive: true, maxSockets: maxConnections },
+      httpsAgent: { keepAlive: true, maxSockets: maxConnections, ...(ca && { ca }) },
       // It warns on the console of what is no fault here: requests that wait for a socket.
       socketAcquisitionWarningTimeout: 2 ** 31 - 1,
     }),

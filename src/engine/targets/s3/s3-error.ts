@@ -1,3 +1,4 @@
+import { XMLParser } from 'fast-xml-parser'
 import { BastionError, type ErrorCode } from '../../../core/errors.ts'
 import { connectionError } from '../connection-error.ts'
 import { httpStatusError } from '../http-status-error.ts'
@@ -60,10 +61,44 @@ const hints: Readonly<Record<string, string>> = {
 }
 
 /** What the SDK throws for an answer that is an error, and for one it cannot read. */
-interface AnswerError extends Error {
+export interface AnswerError extends Error {
   Code?: string
   $metadata: { httpStatusCode?: number }
-  $response?: { headers?: Record<string, string> }
+  $response?: { headers?: Readonly<Record<string, unknown>> }
+}
+
+/** Of the body of an error: many times what one has. */
+const maxErrorBytes = 64 * 1024
+const parser = new XMLParser({ ignoreAttributes: true, parseTagValue: false, processEntities: false })
+
+/** The text of an answer that is an error, or of one that is not an S3 server's its beginning. */
+export async function readErrorText(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of body) {
+    chunks.push(chunk)
+    if ((bytes += chunk.byteLength) >= maxErrorBytes) break
+  }
+  return Buffer.concat(chunks).toString()
+}
+
+/** The same of a request that was not the SDK's. @param text the body of the answer: an `Error` with its `Code` and `Message`, or anything else */
+export function answerErrorOf(status: number, headers: Readonly<Record<string, unknown>>, text: string): AnswerError {
+  const { Code, Message } = errorElementOf(text)
+  return Object.assign(new Error(typeof Message === 'string' ? Message : ''), {
+    ...(typeof Code === 'string' && { Code }),
+    $metadata: { httpStatusCode: status },
+    $response: { headers },
+  })
+}
+
+function errorElementOf(text: string): { Code?: unknown; Message?: unknown } {
+  try {
+    const { Error: element } = parser.parse(text) as { Error?: unknown }
+    return typeof element === 'object' && element !== null ? element : {}
+  } catch {
+    return {}
+  }
 }
 
 /** The S3 code of a failed request (`SlowDown`), or where the answer has no body to hold one `''`. */
@@ -102,14 +137,18 @@ function answerError(error: AnswerError, doing: string, nowMs: number): BastionE
   }
   const s3Code = error.Code ?? ''
   const headers = error.$response?.headers ?? {}
-  const byStatus = httpStatusError(doing, { status, retryAfter: headers['retry-after'] }, nowMs)
+  const byStatus = httpStatusError(doing, { status, retryAfter: textOf(headers['retry-after']) }, nowMs)
   const code = codeOfAnswer[s3Code] ?? codeByStatus(status, byStatus.code)
   const said = error.message === 'UnknownError' || error.message === '' ? '' : `, ${sentencePart(error.message)}`
-  const hint = hintOf(s3Code, code, headers['x-amz-bucket-region'])
+  const hint = hintOf(s3Code, code, textOf(headers['x-amz-bucket-region']))
   return new BastionError(code, `${doing}: ${s3Code === '' ? '' : `${sentencePart(s3Code)}${said}, `}HTTP ${status}.`, {
     ...(hint !== undefined ? { hint } : code === byStatus.code && { hint: byStatus.hint }),
     details: { ...byStatus.details, s3_code: s3Code },
   })
+}
+
+function textOf(header: unknown): string | undefined {
+  return typeof header === 'string' ? header : undefined
 }
 
 function codeByStatus(status: number, code: ErrorCode): ErrorCode {

@@ -1,4 +1,3 @@
-import { PutObjectCommand } from '@aws-sdk/client-s3'
 import { randomUUID } from 'node:crypto'
 import { cancellationOf, throwIfCanceled } from '../cancellation.ts'
 import type { PutOptions, PutResult } from '../target.ts'
@@ -57,18 +56,8 @@ async function putPiece(put: S3Put, { bytes, release }: Piece): Promise<number> 
   try {
     await put.attempt(() =>
       onCondition(put, (condition) =>
-        connection.ask({ doing: `Cannot store ${object}`, bodyBytes: bytes.length, signal: ending.signal }, (client, options) =>
-          client.send(
-            new PutObjectCommand({
-              Bucket: connection.bucket,
-              Key: name,
-              Body: bytes,
-              ContentLength: bytes.length,
-              ...(ifAbsent && { Metadata: { [markerName]: marker } }),
-              ...condition,
-            }),
-            options,
-          ),
+        connection.ask({ doing: `Cannot store ${object}`, bodyBytes: bytes.length, signal: ending.signal }, (_, options) =>
+          connection.putWhole({ name, bytes, condition, ...(ifAbsent && { metadata: { [markerName]: marker } }) }, options),
         ),
       ),
     )

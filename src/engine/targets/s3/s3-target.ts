@@ -103,6 +103,6 @@ export function createS3Target(options: S3TargetOptions): Target {
       keys.removableDirectoryName(directory)
       return false
     },
-    close: async () => connection.close(),
+    close: () => connection.close(),
   }
 }
