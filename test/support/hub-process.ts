@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync } from 'node:fs'
 import path from 'node:path'
+import { setTimeout as after } from 'node:timers/promises'
 import { openExecutor } from '../../src/executor/executor.ts'
 import { createHub } from '../../src/hub/hub.ts'
 import { openStore } from '../../src/hub/store/store.ts'
@@ -48,13 +49,21 @@ const ids = (await all()).map(({ id }) => id)
 process.stdout.write('ready\n')
 
 // The Hub looks at its clock when a job is touched; by itself it would wait for half a minute of true time.
-const hurry = setInterval(() => void store.jobs.get(ids[0]!).then((job) => hub.jobs.update(job!.id, job!.spec)), 200)
+let isHurrying = true
+const hurry = (async () => {
+  while (isHurrying) {
+    const { id, spec } = (await store.jobs.get(ids[0]!))!
+    await hub.jobs.update(id, spec)
+    await after(200)
+  }
+})()
 await once(process.stdin, 'data')
 for (const id of ids) await hub.jobs.archive(id)
 for (const id of ids) {
-  while ((await store.runs.unended(id)).length > 0) await new Promise((resolve) => setTimeout(resolve, 50))
+  while ((await store.runs.unended(id)).length > 0) await after(50)
 }
-clearInterval(hurry)
+isHurrying = false
+await hurry
 // The node forgets a run when the Hub has said that it may.
-while (readdirSync(path.join(dataDir, 'runs')).length > 0) await new Promise((resolve) => setTimeout(resolve, 50))
+while (readdirSync(path.join(dataDir, 'runs')).length > 0) await after(50)
 process.stdin.destroy()

@@ -151,14 +151,18 @@ export function createDeleteQueue<Result extends { run_id: string }>(services: D
     if (batch.length === 0) return false
     const runIds = batch.map(({ task }) => task.run_id)
     for (const runId of runIds) inHand.add(runId)
-    const beat = () => tasks.extendLeases(workerId, runIds, clock.now() + leaseMs)
-    const beating = setInterval(() => void beat().catch((error: unknown) => log.error({ err: error }, 'a lease could not be extended')), beatEveryMs)
+    let beat = Promise.resolve()
+    const extend = () => tasks.extendLeases(workerId, runIds, clock.now() + leaseMs)
+    const beating = setInterval(() => {
+      beat = beat.then(extend).catch((error: unknown) => log.error({ err: error }, 'a lease could not be extended'))
+    }, beatEveryMs)
     try {
       const results = await ask(nodeId, batch)
       await within((work) => kind.settle(work, { claimedBy: workerId, targetId: place.target_id, results }))
       return true
     } finally {
       clearInterval(beating)
+      await beat
       for (const runId of runIds) inHand.delete(runId)
       // Whoever stops in the middle gives back what is not settled.
       if (closing.signal.aborted) await giveBack(runIds)

@@ -100,7 +100,14 @@ async function learn(
   // Its end is on its way to be told.
   if (run !== null && run.ended_at === null) return
   if ((await tx.jobs.get(job_id)) === null) {
-    const spec = stubSpec({ jobId: job_id, nodeId, target, job, format: formatSchema.parse(artifact.format) })
+    const spec = stubSpec({
+      jobId: job_id,
+      nodeId,
+      target,
+      job,
+      format: formatSchema.parse(artifact.format),
+      isEncrypted: found.recipients.length > 0,
+    })
     await tx.jobs.insert({
       id: job_id,
       spec,

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { WebSocket } from '@fastify/websocket'
 import { z } from 'zod'
+import { checkShape } from '../../core/check-shape.ts'
 import { BastionError } from '../../core/errors.ts'
 import { runIdSchema } from '../../core/ids.ts'
 import { type LiveFrame, liveRequestSchema } from '../../protocol/http/live-frames.ts'
@@ -42,7 +43,7 @@ export function registerLiveSockets(app: FastifyInstance, services: LiveServices
     app.get(`${prefix}/events/ws`, options, (socket, request) => {
       const { follow, unfollow, refuse } = open(socket, request)
       socket.on('message', (data: Buffer) => {
-        const asked = liveRequestSchema.safeParse(parsedJson(data.toString()))
+        const asked = checkShape(liveRequestSchema, parsedJson(data.toString()))
         if (!asked.success) return refuse(invalidInput(asked.error))
         if (asked.data.type === 'subscribe') follow(asked.data.topic, asked.data.after_seq ?? 0)
         else unfollow(asked.data.topic)

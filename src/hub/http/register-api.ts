@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
+import { checkShape } from '../../core/check-shape.ts'
 import { type Api, allRoutes } from '../../protocol/http/api.ts'
 import { attachmentType } from '../../protocol/http/names.ts'
 import type { Answer, Download, Route } from '../../protocol/http/route.ts'
@@ -52,7 +53,7 @@ function partsOf(route: Route, request: FastifyRequest): Record<string, unknown>
 
 /** @throws invalid_spec */
 function parsed(schema: z.ZodType, value: unknown): unknown {
-  const result = schema.safeParse(value)
+  const result = checkShape(schema, value)
   if (!result.success) throw invalidInput(result.error)
   return result.data
 }

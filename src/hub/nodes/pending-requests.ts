@@ -1,3 +1,4 @@
+import { checkShape } from '../../core/check-shape.ts'
 import { BastionError } from '../../core/errors.ts'
 import type { HubMessage, NodeMessage } from '../../protocol/node-messages.ts'
 import { nodeReplies, type NodeReply } from '../../protocol/node-replies.ts'
@@ -27,7 +28,7 @@ export function createPendingRequests({ newId, send }: { newId(): string; send(m
         const answered = new Promise<unknown>((resolve, reject) => waiting.set(requestId, { resolve, reject }))
         signal.addEventListener('abort', cancel, { once: true })
         send({ type: 'request', request_id: requestId, request })
-        const parsed = nodeReplies[request.kind].safeParse(await answered)
+        const parsed = checkShape<unknown>(nodeReplies[request.kind], await answered)
         if (!parsed.success) throw new BastionError('protocol', `the node answered ${request.kind} with something else`, { cause: parsed.error })
         return parsed.data as NodeReply<typeof request.kind>
       } finally {

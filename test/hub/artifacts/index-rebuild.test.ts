@@ -93,6 +93,7 @@ test('without the key of a job its artifacts are learned, and a source that is n
   expect(await client.jobs.get({ params: { id: jobs[1] } })).toMatchObject({
     name: jobs[1],
     source: { paths: [`/the-source-of-${jobs[1]}-is-not-known`] },
+    pipeline: { encryption: { type: 'age_x25519' } },
   })
 })
 
