@@ -4,9 +4,11 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { cpus, machine, release, totalmem, type } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { root, say } from './support/run.mjs'
+import { builtProgram, root, say } from './support/run.mjs'
 
 process.env.BASTION_SCALE ??= 'full'
+// What is claimed is claimed of the program as it is installed.
+process.env.BASTION_TEST_PROGRAM ??= builtProgram
 const { seed } = await import('../test/support/seed.ts')
 process.env.BASTION_SEED = String(seed) // for the processes a proof starts
 const { currentScale } = await import('../test/support/scale.ts')

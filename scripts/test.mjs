@@ -8,14 +8,14 @@ import { build } from './support/build.mjs'
 import { buildDocs, needsDocs } from './support/build-docs.mjs'
 import { buildWeb, needsWeb } from './support/build-web.mjs'
 import { withLock } from './support/lock.mjs'
-import { root, run, toolEnvironment } from './support/run.mjs'
+import { builtProgram, root, run, toolEnvironment } from './support/run.mjs'
 
 /** @typedef {import('../test/support/outcome-reporter.ts').Outcome} Outcome */
 
 const filters = process.argv.slice(2)
 const color = process.env.NO_COLOR === undefined && process.stdout.isTTY ? {} : { NO_COLOR: '1' }
 // Tests start the program as it is installed, which is built before them.
-const program = { BASTION_TEST_PROGRAM: path.join(root, 'dist', 'main.js') }
+const program = { BASTION_TEST_PROGRAM: builtProgram }
 const environment = { ...toolEnvironment(), ...color, ...program }
 
 /** @param {string} command @param {string[]} args */

@@ -3,6 +3,8 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('../../', import.meta.url))
+/** The program as it is built. */
+export const builtProgram = path.join(root, 'dist', 'main.js')
 
 /**
  * Runs a program to its end in the root of the checkout, its output kept in the order it came.
