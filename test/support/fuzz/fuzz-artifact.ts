@@ -4,12 +4,12 @@ import { anArtifact, forgeObjects, storeForged } from './forge-artifact.ts'
 import type { FuzzReader } from './fuzz-reader.ts'
 import { harmArtifact } from './harm-artifact.ts'
 import { ordinaryEntries } from './ordinary-entries.ts'
-import { readArtifact } from './read-artifact.ts'
+import { checkWhole, readArtifact } from './read-artifact.ts'
 
 /** Archives with anything harmed, chain of hashes included or not, through all that reads them. */
 export async function openArtifactReader(): Promise<FuzzReader> {
   const work = await workFolder()
-  const whole = await storeForged(forgeObjects(anArtifact(ordinaryEntries())))
+  const whole = await checkWhole(await storeForged(forgeObjects(anArtifact(ordinaryEntries()))))
   let count = 0
   return {
     async run(random, timed) {

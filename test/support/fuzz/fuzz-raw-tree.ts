@@ -7,13 +7,13 @@ import { ordinaryTreeEntries } from './ordinary-entries.ts'
 import { plantTarget, plantedContent } from './planted-target.ts'
 import { oddName } from '../../../src/engine/formats/raw-tree-v1/object-name.ts'
 import type { Random } from './random.ts'
-import { readArtifact } from './read-artifact.ts'
+import { checkWhole, readArtifact } from './read-artifact.ts'
 
 /** Raw trees harmed as archives are, with objects that are not theirs; and in a folder, with links, pipes and other things where their files should be. */
 export async function openRawTreeReader(): Promise<FuzzReader> {
   const work = await workFolder()
   const tree = (entries: ForgedEntry[]): ForgedArtifact => anArtifact(entries, { format: 'raw_tree_v1' })
-  const whole = await storeForged(forgeObjects(tree(ordinaryTreeEntries())))
+  const whole = await checkWhole(await storeForged(forgeObjects(tree(ordinaryTreeEntries()))))
   let count = 0
   return {
     async run(random, timed) {

@@ -1,5 +1,17 @@
 import { spawnSync } from 'node:child_process'
-import { appendFileSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import path from 'node:path'
 import { Blake3Hasher } from '@napi-rs/blake-hash'
 import { objectNames, runPrefix } from '../../../src/core/artifact.ts'
@@ -88,7 +100,8 @@ const besides = ' too'
 
 /** Puts a link in the place of what was there, and that where the link leads. */
 function leadOut(victim: string, aside: string, random: Random): void {
-  if (statSync(victim, { throwIfNoEntry: false }) === undefined) return
+  // Nor is there anything under a name that no folder holds.
+  if (!existsSync(victim)) return
   // There is no room in its name for that of a second one.
   const way = random.below(Buffer.byteLength(path.basename(victim)) > maxNameBytes - besides.length ? 2 : 3)
   renameSync(victim, aside)

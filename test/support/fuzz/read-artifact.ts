@@ -36,6 +36,13 @@ export interface HarmedRun {
   outsideHash?: string
 }
 
+/** One that was left as it was made, with which the harmed ones are compared. @throws if it is not read to its end: then all that is refused says nothing */
+export async function checkWhole(run: StoredRun): Promise<StoredRun> {
+  const { ok, damaged } = await verifyRun(run, 'full', identities)
+  if (!ok) throw broken('what is well made is read to its end', damaged)
+  return run
+}
+
 /**
  * Has an artifact read every way there is: listed, shown, searched, compared, verified, restored to a directory and to a target.
  * @param whole another one, to be compared with · `folder` to be made, and gone afterwards
