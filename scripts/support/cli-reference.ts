@@ -9,7 +9,7 @@ const exitCodeMeanings: Record<keyof typeof exitCodes, string> = {
     'failed; for `verify` and `restore --damaged` also: damage was found; for `doctor`: something does not work; for `target check`: a promise is not kept',
   usage: 'the command line asks for something that cannot be meant; no artifact was written',
   warnings:
-    'done, but something deserves a look: `backup` stored an artifact though files changed or could not be read, `restore` left something that was in its way, `find` could not look into every artifact, `snapshot probe` found something that would be read live, `leases reap` could not remove a snapshot, `doctor` found a problem',
+    'done, but something deserves a look: `backup` stored an artifact though files changed or could not be read, `restore` left something that was in its way, `find` or `history` could not look into every artifact, `snapshot probe` found something that would be read live, `leases reap` could not remove a snapshot, `doctor` found a problem',
   interrupted: 'stopped by Ctrl-C, SIGTERM or SIGHUP; a backup has removed what it had stored',
 }
 

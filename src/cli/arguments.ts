@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { targetIdentityKey } from '../core/artifact.ts'
 import { BastionError } from '../core/errors.ts'
@@ -14,6 +13,7 @@ import { type BytePath, toBytePath } from '../lib/byte-path.ts'
 import { parseArtifact, splitLast } from './artifact-text.ts'
 import type { CliContext } from './cli-context.ts'
 import { printableText } from './entry-text.ts'
+import { readNamedFile } from './read-named-file.ts'
 import { systemClock } from './system-clock.ts'
 
 /**
@@ -115,13 +115,7 @@ export function readIdentities(file: string | undefined, context: CliContext): s
 }
 
 function readIdentityFile(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new BastionError('invalid_spec', `the identity file ${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`, {
-      cause: error,
-    })
-  }
+  return readNamedFile(path, `the identity file ${path}`)
 }
 
 /** A path inside an artifact, with or without its leading slash; `\xNN` stands for a byte that is no UTF-8. */

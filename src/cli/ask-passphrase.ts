@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { BastionError } from '../core/errors.ts'
 import { askTerminal } from './ask-terminal.ts'
 import type { CliContext } from './cli-context.ts'
+import { readNamedFile } from './read-named-file.ts'
 
 /**
  * A passphrase from the first line of `file`, from BASTION_PASSPHRASE, or as a person types it; `twice` when it is a new one. Never from the command line, which
@@ -20,11 +20,5 @@ export async function askPassphrase(context: CliContext, { file, twice }: { file
 }
 
 function firstLine(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').split(/\r?\n/, 1)[0]!
-  } catch (error) {
-    throw new BastionError('invalid_spec', `the passphrase file ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`, {
-      cause: error,
-    })
-  }
+  return readNamedFile(file, `the passphrase file ${file}`).split(/\r?\n/, 1)[0]!
 }

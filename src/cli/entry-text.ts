@@ -42,7 +42,7 @@ function nameOf(name: string | undefined, id: number): string {
 /** The last moment a `Date` knows, in milliseconds; a filesystem can hold later ones. */
 const lastDateMs = 8_640_000_000_000_000n
 
-function timeText(mtimeNs: string): string {
+export function timeText(mtimeNs: string): string {
   const ms = BigInt(mtimeNs) / 1_000_000n
   if (ms < -lastDateMs || ms > lastDateMs) return `@${ms / 1000n}`.padEnd(19)
   return new Date(Number(ms)).toISOString().slice(0, 19).replace('T', ' ')

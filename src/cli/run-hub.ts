@@ -1,8 +1,8 @@
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { BastionError } from '../core/errors.ts'
+import { mebibyte } from '../core/pipeline-spec.ts'
 import { type NodePolicy, openExecutor } from '../executor/executor.ts'
 import { localNodeId } from '../hub/hub.ts'
 import { createTransport, type TransportOptions } from '../hub/http/transport.ts'
@@ -15,12 +15,11 @@ import { createMemoryLink } from '../protocol/memory-link.ts'
 import { createMemoryStreams } from '../protocol/memory-streams.ts'
 import type { CliContext } from './cli-context.ts'
 import { readConfigFile } from './config-file.ts'
+import { readNamedFile } from './read-named-file.ts'
 import { type FoundSettings, type GivenFlags, readSettings } from './read-settings.ts'
 import { describeSetting, settingNames } from './settings-table.ts'
 import { systemClock } from './system-clock.ts'
 import { isBundled, version } from './version.ts'
-
-const mebibyte = 2 ** 20
 
 /** As `bastion hub` is given them. `config`: the configuration file. */
 export interface HubCommandOptions {
@@ -103,13 +102,7 @@ function fixedSettings(settings: FoundSettings): FixedSetting[] {
 }
 
 function readPem(name: string, file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new BastionError('invalid_spec', `${name}: ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`, {
-      cause: error,
-    })
-  }
+  return readNamedFile(file, `${name}: ${file}`)
 }
 
 function policyOf({ allowed_hooks, browse_roots, restore_roots, snapshot_roots, snapshot_providers }: FoundSettings): NodePolicy {

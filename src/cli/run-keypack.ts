@@ -13,6 +13,7 @@ import { writeDurably } from '../lib/durable-file.ts'
 import { askPassphrase } from './ask-passphrase.ts'
 import type { CliContext } from './cli-context.ts'
 import { dataDirectory } from './data-directory.ts'
+import { readNamedFile } from './read-named-file.ts'
 import { printJson, printRows } from './rows.ts'
 import { systemClock as clock } from './system-clock.ts'
 
@@ -93,13 +94,7 @@ export async function rotateKeys(options: KeypackOptions, context: CliContext): 
 }
 
 async function readKeypack(name: string, options: KeypackOptions, context: CliContext): Promise<Keypack> {
-  const file = resolve(context.cwd, name)
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new BastionError('invalid_spec', `${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`, { cause: error })
-  }
+  const text = readNamedFile(resolve(context.cwd, name))
   return openKeypack(text, await askPassphrase(context, { file: options.passphraseFile, twice: false }))
 }
 

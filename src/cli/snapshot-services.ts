@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { openSnapshotServices, type SnapshotServices } from '../engine/snapshots/snapshot-services.ts'
 import type { SnapshotPolicy } from '../engine/snapshots/choose-unit.ts'
 import type { CliContext } from './cli-context.ts'
+import { readConfigFile } from './config-file.ts'
 import { readSetting } from './read-settings.ts'
 
 /** What this machine has to freeze sources with, and may, by its options and environment. */
@@ -14,9 +15,10 @@ export function snapshotServices(context: CliContext, options: { dataDir: string
  * between them), else the configuration file, else all.
  */
 export function snapshotPolicy(context: CliContext, options: readonly string[]): SnapshotPolicy {
-  const enabled = readSetting('snapshot_providers', context).value
+  const file = readConfigFile(context)
+  const enabled = readSetting('snapshot_providers', context, { file }).value
   return {
-    roots: options.length > 0 ? options.map((root) => resolve(context.cwd, root)) : readSetting('snapshot_roots', context).value,
+    roots: options.length > 0 ? options.map((root) => resolve(context.cwd, root)) : readSetting('snapshot_roots', context, { file }).value,
     ...(enabled !== null && { enabled }),
   }
 }

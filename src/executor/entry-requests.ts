@@ -1,17 +1,23 @@
 import { compileEntrySearch } from '../core/entry-search.ts'
 import { BastionError } from '../core/errors.ts'
 import { diffArtifacts } from '../engine/diff.ts'
+import { fileVersion } from '../engine/file-version.ts'
 import { plainEntry } from '../engine/formats/index-entry.ts'
 import { packSelection } from '../engine/pack-selection.ts'
 import { findFile, readEntry } from '../engine/read-entry.ts'
 import { selectEntries } from '../engine/selection.ts'
+import { proveIdentity } from '../engine/targets/target-identity.ts'
 import { type BytePath, fromPathText } from '../lib/byte-path.ts'
+import { createOrderedLane } from '../lib/ordered-lane.ts'
 import type { NodeReply } from '../protocol/node-replies.ts'
 import { entryCursor, readEntryCursor } from './entry-cursor.ts'
 import { openArtifactAt } from './open-artifact-at.ts'
-import type { RequestWork } from './request-work.ts'
+import { openedTarget, type RequestWork } from './request-work.ts'
 
-/** What is asked of the entries of one artifact. */
+/** On a target far away most of the time is waiting. */
+const artifactsAtOnce = 8
+
+/** What is asked of the entries of artifacts. */
 export const entryRequests = {
   async 'entries.list'(request, _means, context) {
     await using opened = await openArtifactAt(request, context)
@@ -76,6 +82,23 @@ export const entryRequests = {
       changes.push(change.kind === 'changed' ? { ...change, entry, before: plainEntry(change.before) } : { ...change, entry })
     }
     context.answer({ changes, next: null })
+  },
+
+  async 'entries.history'({ artifacts, path, path_b64, ...place }, _means, context) {
+    const { signal } = context
+    await using target = await openedTarget(place, context)
+    await proveIdentity(target, place.expected_target_id, signal)
+    const wanted = fromPathText(path, path_b64)
+    const lane = createOrderedLane(artifactsAtOnce)
+    const versions: NodeReply<'entries.history'>['versions'] = []
+    for (const { job_id: jobId, run_id: runId, identities } of artifacts) {
+      await lane.push(
+        () => fileVersion(target, { jobId, runId }, wanted, { identities, signal }),
+        (version) => void versions.push(version),
+      )
+    }
+    await lane.drain()
+    context.answer({ versions })
   },
 } as const satisfies RequestWork
 

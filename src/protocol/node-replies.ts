@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { entryChanges } from '../core/entry-change.ts'
 import { entrySchema, indexHeaderSchema } from '../core/entry.ts'
+import { fileVersionSchema } from '../core/file-version.ts'
 import { jobIdSchema, runIdSchema } from '../core/ids.ts'
 import { restorePreviewSchema } from '../core/restore-preview.ts'
 import { failureSchema, storedArtifactSchema } from '../core/run.ts'
@@ -131,6 +132,8 @@ export const nodeReplies = {
   'entries.pack': z.object({}),
   'entries.search': z.object({ entries: z.array(listedEntrySchema), next }),
   'entries.diff': z.object({ changes: z.array(entryDifferenceSchema), next }),
+  /** one for each artifact, in the order they were named */
+  'entries.history': z.object({ versions: z.array(fileVersionSchema) }),
   /** one for each artifact that was named */
   'artifact.delete': z.object({ results: z.array(deletedArtifactSchema) }),
   'artifact.check': z.discriminatedUnion('status', [

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { mostVersionsAtOnce } from '../core/file-version.ts'
 import { jobIdSchema, runIdSchema } from '../core/ids.ts'
 import { conflictPolicySchema } from '../core/operation.ts'
 import { snapshotModeSchema } from '../core/source-snapshot.ts'
@@ -61,6 +62,18 @@ export const nodeRequestSchema = z.discriminatedUnion('kind', [
     before: z.object(openedArtifact),
     after: z.string().optional(),
     limit: z.int().min(1).max(1000),
+  }),
+  /** what artifacts of one target hold at a path */
+  z.object({
+    kind: z.literal('entries.history'),
+    ...openedTarget,
+    expected_target_id: z.string(),
+    artifacts: z
+      .array(z.object({ job_id: jobIdSchema, run_id: runIdSchema, identities: z.array(z.string()) }))
+      .min(1)
+      .max(mostVersionsAtOnce),
+    path: z.string(),
+    path_b64: z.base64().optional(),
   }),
   /**
    * Removes artifacts of one target. Each only when its directory is provably ours: the target is the expected one, and a `run.json` there has these ids and this Hub's. What another

@@ -56,6 +56,9 @@ describe('an encrypted artifact', () => {
   test('is not searched without it, which the exit code says', async () => {
     const end = await folder.run(['find', 'backups', '*'])
     expect(end).toMatchObject({ code: 3, stdout: '', stderr: expect.stringContaining('was not searched') as unknown })
+    const history = await folder.run(['history', 'backups', '/srv/secret-name.txt', '--json'])
+    expect(history).toMatchObject({ code: 3, stderr: expect.stringContaining('was not searched') as unknown })
+    expect(jsonOf(history)).toMatchObject({ state: 'unreadable', error: { code: 'encryption_key_missing' } })
   })
 
   test('is listed and its chain verified without it', async () => {

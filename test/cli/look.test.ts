@@ -103,6 +103,50 @@ describe('find', () => {
   })
 })
 
+describe('history', () => {
+  const signs = async (name: string) =>
+    (await folder.ok(['history', 'backups', `/${source}/${name}`])).stdout.split('\n').map((line) => [line[0], line.includes(' B, written ')])
+
+  test('tells for each artifact whether a file came, changed, stayed or went', async () => {
+    expect(await signs('a/one.txt')).toEqual([
+      ['+', true],
+      ['~', true],
+      [undefined, false],
+    ])
+    expect(await signs('a/deep/two.log')).toEqual([
+      ['+', true],
+      ['=', true],
+      [undefined, false],
+    ])
+    expect(await signs('gone.txt')).toEqual([
+      ['+', true],
+      ['-', false],
+      [undefined, false],
+    ])
+    expect(await signs('second-name')).toEqual(await signs('first-name'))
+  })
+
+  test('has what the index has for programs', async () => {
+    const { stdout } = await folder.ok(['history', 'backups', `${source}/new.txt`, '--json'])
+    expect(jsonLines(stdout)).toEqual([
+      { artifact: before.slice('backups/'.length), completed_at: expect.any(Number), state: 'absent' },
+      {
+        artifact: after.slice('backups/'.length),
+        completed_at: expect.any(Number),
+        state: 'file',
+        size: 3,
+        mtime_ns: expect.stringMatching(/^\d+$/),
+        hash: expect.stringMatching(/^[0-9a-f]{64}$/),
+        grade: 'stable',
+      },
+    ])
+  })
+
+  test('of what no artifact holds is a failure', async () => {
+    expect(await folder.run(['history', 'backups', '/nowhere'])).toMatchObject({ code: 1, stderr: expect.stringContaining('no artifact holds') })
+  })
+})
+
 describe('diff', () => {
   test('tells what was added, removed and changed, and in what', async () => {
     const { stdout } = await folder.ok(['diff', before, after])

@@ -23,6 +23,7 @@ const commands = [
   'ls',
   'cat',
   'find',
+  'history',
   'diff',
   'snapshot',
   'leases',

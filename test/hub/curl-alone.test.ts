@@ -25,6 +25,7 @@ const realTree = path.join(import.meta.dirname, '../../src')
 
 /** What is read of answers; which of them has what is checked against the document. */
 interface Answer {
+  status: string
   id: string
   run_id: string
   csrf_token: string
@@ -90,7 +91,9 @@ test('with curl alone, from an empty data directory to a file of an encrypted ba
   }
   expect(events.map(({ seq }) => seq)).toEqual(events.map((_, at) => at + 1))
   expect(events.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['queued', 'dispatched', 'started', 'snapshot_ready', 'part_stored']))
-  const run = await get(`/runs/${runId}`)
+  // The artifact is complete; its run ends a moment later.
+  let run = await get(`/runs/${runId}`)
+  for (; run.status === 'running'; run = await get(`/runs/${runId}`)) await wait(50)
   expect(run).toMatchObject({ status: 'success', outcome: 'success', grade: 'atomic_volume', consistency_changed_total: 0, issues_total: 0 })
   expect((await get(`/jobs/${job.id}/runs`)).items).toMatchObject([{ id: runId, grade: 'atomic_volume' }])
   // Nothing is left of what it was frozen with.

@@ -15,6 +15,8 @@ export interface OperationCase extends AsyncDisposable {
   readonly folder: string
   /** Backs up `source`, to a folder unless the job says otherwise. @returns the run, and its job */
   backup(source: string, job?: Partial<JobSpecInput>): Promise<{ runId: string; jobId: string; artifact: string }>
+  /** Backs up a job once more. @returns the run, which has succeeded */
+  again(jobId: string): Promise<string>
   ended(operationId: string): Promise<OperationDetail>
   kinds(operationId: string): Promise<string[]>
   /** below the default restore root */
@@ -26,6 +28,17 @@ export async function openOperationCase(options: HttpHubOptions = {}): Promise<O
   const session = await setUp(hub)
   const { client } = session
   let jobs = 0
+
+  async function again(jobId: string): Promise<string> {
+    const { run_id: id } = await client.jobs.run({ params: { id: jobId } })
+    for (;;) {
+      const run = await client.runs.get({ params: { id } })
+      if (run.status === 'success') return id
+      if (run.ended_at !== null) throw new Error(`the backup is ${run.status}: ${run.error?.message ?? ''}`)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+
   return {
     hub,
     session,
@@ -43,14 +56,10 @@ export async function openOperationCase(options: HttpHubOptions = {}): Promise<O
       })
       const { encryption } = made.pipeline
       if (encryption.type !== 'none') await client.ageKeys.export({ params: { name: encryption.key_name }, body: { password: admin.password } })
-      const { run_id: id } = await client.jobs.run({ params: { id: made.id } })
-      for (;;) {
-        const run = await client.runs.get({ params: { id } })
-        if (run.status === 'success') return { runId: id, jobId: made.id, artifact: path.join(target, made.id, id) }
-        if (run.ended_at !== null) throw new Error(`the backup is ${run.status}: ${run.error?.message ?? ''}`)
-        await new Promise((resolve) => setTimeout(resolve, 20))
-      }
+      const runId = await again(made.id)
+      return { runId, jobId: made.id, artifact: path.join(target, made.id, runId) }
     },
+    again,
     async ended(id) {
       for (;;) {
         const operation = await client.operations.get({ params: { id } })

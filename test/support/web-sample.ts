@@ -58,6 +58,7 @@ async function fill(folder: string, client: Client) {
   await Promise.all([runId, failedRunId].map((id) => ended(client, id)))
   for (let i = 0; i < 2; i += 1) {
     await writeFile(path.join(source, `added-${i}.txt`), 'new')
+    await writeFile(path.join(source, 'app', 'notes.md'), 'what is to be done')
     await Promise.all([good, failing].map(async ({ id }) => ended(client, (await client.jobs.run({ params: { id } })).run_id)))
   }
   const { items: runs } = await client.runs.list({ query: { job_id: good.id, limit: 1 } })

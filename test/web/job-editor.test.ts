@@ -54,6 +54,65 @@ test('commands before and after are typed as in a shell, checked by the schema, 
   expect(console.complaints).toEqual([])
 })
 
+test('the review tells what a job will do and what saving changes, and leads to each part', slowly, async (context) => {
+  if (whyNoBrowser !== undefined) return context.skip(whyNoBrowser)
+  await using console = await openConsole()
+  const { page, client } = console
+  const target = `${console.hub.folder}/b`
+  const job = await client.jobs.create({
+    body: {
+      name: 'Letters',
+      schedule: '0 3 * * *',
+      schedule_timezone: 'Europe/Berlin',
+      source: { type: 'filesystem', paths: ['/srv/letters'], exclude: ['*.tmp'], snapshot_mode: 'required' },
+      target: { type: 'local_dir', path: target },
+      pipeline: { encryption: { type: 'age_x25519', key_name: 'default' } },
+      retention: { mode: 'custom', keep_daily: 14 },
+    },
+  })
+  await page.goto(`/jobs/${job.id}/edit`)
+  const review = page.locator('#part-review')
+  await review.getByText(`“Letters” backs up /srv/letters (This machine) to ${target}.`).waitFor()
+  const facts = async () => (await review.locator('dl').innerText()).replaceAll(/\s+/g, ' ')
+  for (const fact of ['*.tmp', 'Required', 'Archive', 'Every day at 03:00 (Europe/Berlin)', 'Daily 14', 'Encrypted to the key default'])
+    await expect.poll(facts, { timeout: 10_000 }).toContain(fact)
+  // The key is nowhere else yet.
+  await review.locator('dl').getByRole('status').waitFor()
+  await review.locator('dt', { hasText: 'Next run' }).waitFor()
+  expect(await review.getByText('What saving changes').count()).toBe(0)
+
+  const part = (name: string) => page.locator(`#part-${name}`)
+  await part('schedule').getByLabel('Time', { exact: true }).fill('04:30')
+  await part('source').getByLabel('Leave out').fill('*.tmp\n*.bak')
+  await part('source').getByLabel('Leave out').blur()
+  await part('retention').getByLabel('Weekly').fill('8')
+  const change = (field: string) => review.locator(`[data-change="${field}"]`).innerText()
+  await review.getByText('What saving changes').waitFor()
+  await expect.poll(() => review.locator('[data-change]').count()).toBe(3)
+  await expect.poll(() => change('source.exclude')).toBe('Leave out: *.tmp → *.tmp, *.bak')
+  await expect.poll(() => change('schedule')).toBe('Schedule: Every day at 03:00 (Europe/Berlin) → Every day at 04:30 (Europe/Berlin)')
+  await expect.poll(() => change('retention.keep_weekly')).toBe('Weekly: – → 8')
+  expect(await violationsOf(page)).toEqual([])
+
+  await part('source').getByLabel('Name').fill('')
+  const missing = review.getByRole('alert')
+  await missing.getByText('must not be empty').waitFor()
+  await missing.getByRole('link', { name: 'Source' }).click()
+  await expect.poll(() => new URL(page.url()).hash).toBe('#part-source')
+  await part('source').getByLabel('Name').fill('Letters')
+  await missing.waitFor({ state: 'detached' })
+
+  // Where there is no room it is the last step.
+  await page.setViewportSize({ width: 390, height: 844 })
+  await review.waitFor({ state: 'hidden' })
+  for (let step = 0; step < 5; step += 1) await page.getByRole('button', { name: 'Next', exact: true }).click()
+  await review.getByText('What saving changes').waitFor()
+  await review.locator('dt').getByRole('link', { name: 'Next run' }).click()
+  await part('schedule').waitFor()
+  await review.waitFor({ state: 'hidden' })
+  expect(console.complaints).toEqual([])
+})
+
 test('what is wrong with a job is said in the language of the page, beside the field and below', slowly, async (context) => {
   if (whyNoBrowser !== undefined) return context.skip(whyNoBrowser)
   await using console = await openConsole({ locale: 'zh-CN' })

@@ -23,7 +23,7 @@ test(
     await page.keyboard.press('Enter')
     await page.getByRole('textbox', { name: 'Folder' }).fill(target)
     await page.getByRole('switch', { name: 'Encrypt the backups' }).click()
-    await page.getByText('This key is made when the job is saved.').waitFor()
+    await page.locator('#part-security').getByText('This key is made when the job is saved.').waitFor()
     await page.getByRole('button', { name: 'Save and run' }).first().click()
     // It is saved and says what is missing, at the address of the job.
     await page.waitForURL(/\/jobs\/[0-9a-f-]{36}$/)

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { BastionError } from '../../core/errors.ts'
 import type { Job, JobSpecInput } from '../../protocol/job-spec.ts'
-import { allPages } from '../all-pages.ts'
+import { allPages } from '../../client/all-pages.ts'
 import { exitCodes } from '../exit-code.ts'
 import { openHubSession } from '../hub-session.ts'
 import { followWork } from '../follow-work.ts'

@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
-import type { Job } from '../../protocol/job-spec.ts'
 import { recoverySheet, recoverySheetText } from '../../protocol/recovery-sheet.ts'
-import { allPages } from '../all-pages.ts'
+import { listJobs } from '../../client/list-jobs.ts'
 import { askPassword } from '../ask-password.ts'
 import { printableText } from '../entry-text.ts'
 import { exitCodes } from '../exit-code.ts'
@@ -67,12 +66,7 @@ export function addKeyCommands(program: Command, run: RunCommand): void {
     .action((name: string) =>
       run(async (context) => {
         const { client } = await openHubSession(context)
-        const jobs: Job[] = []
-        for (const archived of ['false', 'true'] as const) {
-          const pageFrom = (cursor: string | undefined) =>
-            client.jobs.list({ query: { archived, limit: 200, ...(cursor !== undefined && { cursor }) } })
-          for await (const job of allPages(pageFrom)) jobs.push(job)
-        }
+        const jobs = await listJobs(client)
         const password = await askPassword(context, { twice: false })
         const exported = await client.ageKeys.export({ params: { name }, body: { password } })
         const text = recoverySheetText(recoverySheet(exported, jobs, systemClock.now()))

@@ -1,14 +1,16 @@
 import type { Command } from 'commander'
 import { compilePathRules } from '../../core/path-rules.ts'
 import { BastionError } from '../../core/errors.ts'
+import { type FileVersion, versionStep } from '../../core/file-version.ts'
 import { diffArtifacts } from '../../engine/diff.ts'
 import type { IndexedEntry } from '../../engine/formats/entries-index-reader.ts'
+import { fileVersion } from '../../engine/file-version.ts'
 import { plainEntry } from '../../engine/formats/index-entry.ts'
 import { artifactName } from '../../engine/list.ts'
 import { openArtifact } from '../../engine/open-artifact.ts'
 import { readEntry } from '../../engine/read-entry.ts'
 import { artifactArgument, entryPathArgument, listedArtifacts, readIdentities, targetArgument } from '../arguments.ts'
-import { entryText, printable, printableText } from '../entry-text.ts'
+import { entryText, printable, printableText, timeText } from '../entry-text.ts'
 import { exitCodes } from '../exit-code.ts'
 import { formatBytes } from '../progress-line.ts'
 import type { RunCommand } from './command.ts'
@@ -23,9 +25,9 @@ const jsonOption = ['--json', 'as JSON lines'] as const
 const artifactText = 'TARGET/JOB/RUN, or TARGET/JOB@latest'
 
 /** They change nothing anywhere. */
-export const lookCommandNames: ReadonlySet<string> = new Set(['list', 'ls', 'cat', 'find', 'diff'])
+export const lookCommandNames: ReadonlySet<string> = new Set(['list', 'ls', 'cat', 'find', 'history', 'diff'])
 
-/** The commands that only look: list, ls, cat, find, diff. */
+/** The commands that only look. */
 export function addLookCommands(program: Command, run: RunCommand): void {
   program
     .command('list')
@@ -141,6 +143,40 @@ export function addLookCommands(program: Command, run: RunCommand): void {
     )
 
   program
+    .command('history')
+    .description('show the versions of a file in all artifacts of a target, the oldest of each job first')
+    .argument('<target>', 'a path or a URL')
+    .argument('<path>', 'a file')
+    .option('--job <id>', 'of this job only')
+    .option(...identityOption)
+    .option(...jsonOption)
+    .action((name: string, path: string, options: LookOptions & { job?: string }) =>
+      run(async (context) => {
+        const wanted = entryPathArgument(path)
+        const identities = readIdentities(options.identity, context)
+        await using target = await targetArgument(name, context)
+        let before: { jobId: string; version: FileVersion } | null = null
+        let isThere = false
+        let warned = false
+        for await (const { jobId, runId, completed_at } of listedArtifacts(target, options, context)) {
+          const artifact = artifactName({ jobId, runId })
+          const version = await fileVersion(target, { jobId, runId }, wanted, { identities, signal: context.signal })
+          const older: FileVersion = before?.jobId === jobId ? before.version : { state: 'absent' }
+          isThere ||= version.state === 'file'
+          if (options.json === true) await context.out(`${JSON.stringify({ artifact, completed_at, ...version })}\n`)
+          else await context.out(`${versionSign(version, older)} ${artifact}  ${new Date(completed_at).toISOString()}  ${versionText(version)}\n`)
+          if (version.state === 'unreadable') {
+            warned = true
+            context.note(`${artifact} was not searched: ${printableText(version.error.message)}\n`)
+          }
+          before = { jobId, version }
+        }
+        if (!isThere && !warned) throw new BastionError('entry_not_found', `no artifact holds a file /${printable(wanted)}`)
+        return warned ? exitCodes.warnings : exitCodes.ok
+      }),
+    )
+
+  program
     .command('diff')
     .description('show what differs from one artifact to another')
     .argument('<before>', artifactText)
@@ -167,4 +203,16 @@ export function addLookCommands(program: Command, run: RunCommand): void {
         return exitCodes.ok
       }),
     )
+}
+
+/** `+` it came, `~` it changed, `=` it is the same, `?` that cannot be told, `-` it is no file there */
+function versionSign(version: FileVersion, older: FileVersion): string {
+  if (version.state === 'unreadable') return '?'
+  return version.state === 'file' ? { appeared: '+', changed: '~', same: '=', unknown: '?' }[versionStep(version, older)] : '-'
+}
+
+function versionText(version: FileVersion): string {
+  if (version.state === 'file') return `${formatBytes(version.size)}, written ${timeText(version.mtime_ns)}`
+  if (version.state === 'other') return `a ${version.kind}, no file`
+  return version.state === 'absent' ? 'not in it' : 'not to be read'
 }

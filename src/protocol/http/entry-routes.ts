@@ -1,7 +1,11 @@
 import { z } from 'zod'
-import { runIdSchema } from '../../core/ids.ts'
+import { fileVersionSchema } from '../../core/file-version.ts'
+import { gradeSchema } from '../../core/grade.ts'
+import { jobIdSchema, runIdSchema } from '../../core/ids.ts'
+import { timestampSchema } from '../../core/timestamp.ts'
 import { nodeReplies } from '../node-replies.ts'
-import { pageOf, entriesPageQuery } from './page.ts'
+import { pageOf, entriesPageQuery, versionsPageQuery } from './page.ts'
+import { pathQuery } from './path-query.ts'
 import { describeRoutes } from './route.ts'
 
 const params = z.object({ id: runIdSchema })
@@ -10,7 +14,18 @@ const pattern = z.string().min(1).max(4096)
 /** Named again and again: `only=/srv/app&only=*.jpg`. */
 const selection = z.union([pattern.transform((one) => [one]), z.array(pattern).max(200)]).default([])
 
-/** What is asked of the entries of one artifact beyond a directory and a file, which are in run-routes.ts. */
+/** What one artifact of a job holds at a path. */
+const versionInSchema = z.object({
+  run_id: runIdSchema,
+  /** as the Hub's clock said when the backup had ended */
+  ended_at: timestampSchema,
+  /** of the artifact */
+  grade: gradeSchema,
+  version: fileVersionSchema,
+})
+export type VersionIn = z.infer<typeof versionInSchema>
+
+/** What is asked of the entries of artifacts beyond a directory and a file of one, which are in run-routes.ts. */
 export const entryRoutes = describeRoutes({
   search: {
     method: 'GET',
@@ -39,5 +54,14 @@ export const entryRoutes = describeRoutes({
     params,
     query: z.object({ before: runIdSchema, ...entriesPageQuery }),
     answer: { status: 200, json: pageOf(nodeReplies['entries.diff'].shape.changes.element) },
+  },
+  history: {
+    method: 'GET',
+    path: '/jobs/:id/history',
+    summary: 'The versions of one file in the artifacts of a job, the newest first: also where it is absent, and what cannot be read',
+    access: 'viewer',
+    params: z.object({ id: jobIdSchema }),
+    query: z.object({ ...pathQuery, ...versionsPageQuery }),
+    answer: { status: 200, json: pageOf(versionInSchema) },
   },
 })

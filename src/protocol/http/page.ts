@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { mostVersionsAtOnce } from '../../core/file-version.ts'
 
 const cursor = z.string().max(1000).optional()
 const limitUpTo = (most: number, usual: number) => z.coerce.number<number | string>().int().min(1).max(most).default(usual)
@@ -9,6 +10,9 @@ export const pageQuery = { cursor, limit: limitUpTo(200, 50) }
 /** A page of entries of an artifact, or of names in a directory, costs a process or a walk: a folder of 100 000 names is read in a hundred of them. */
 export const largestEntriesPage = 1000
 export const entriesPageQuery = { cursor, limit: limitUpTo(largestEntriesPage, 50) }
+
+/** A page of versions of a file opens as many artifacts. */
+export const versionsPageQuery = { cursor, limit: limitUpTo(mostVersionsAtOnce, 20) }
 
 /** Of a log that is read by sequence number. */
 export const eventsQuery = z.object({

@@ -4,11 +4,10 @@ import { keptRunEventSchema } from '../../core/run-event.ts'
 import { runDetailSchema, runSchema, runStatusSchema } from '../../core/run.ts'
 import { nodeReplies } from '../node-replies.ts'
 import { entriesPageQuery, listOf, pageOf, pageQuery } from './page.ts'
+import { pathBytes, pathQuery } from './path-query.ts'
 import { describeRoutes } from './route.ts'
 
 const params = z.object({ id: runIdSchema })
-/** the bytes of a path that is no UTF-8, as its entry has them */
-const pathBytes = z.base64().max(6000).optional()
 
 export const runRoutes = describeRoutes({
   list: {
@@ -62,7 +61,7 @@ export const runRoutes = describeRoutes({
     summary: 'The content of one file of the artifact, verified while it is sent',
     access: 'operator',
     params,
-    query: z.object({ path: z.string().min(1).max(4096), path_b64: pathBytes }),
+    query: z.object(pathQuery),
     answer: { status: 200, bytes: true },
   },
 })

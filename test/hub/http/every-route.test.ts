@@ -10,6 +10,7 @@ import { retentionPolicySchema } from '../../../src/core/retention.ts'
 import type { RunDetail } from '../../../src/core/run.ts'
 import { openApiDocument } from '../../../src/protocol/http/openapi.ts'
 import { openStore } from '../../../src/hub/store/store.ts'
+import { unmeasurable } from '../../support/fuzz/mutate-json.ts'
 import { anId } from '../../support/hub-records.ts'
 import { admin, createBrowser, type HttpHub, setUp, startHttpHub, testVersion } from '../../support/http-hub.ts'
 import { createOpenApiChecker, type OpenApi } from '../../support/openapi-checker.ts'
@@ -104,6 +105,10 @@ test('every route answers as the document says that the Hub serves, from an empt
   expect(await client.settings.replace({ body: { runs_per_node: 3 } })).toEqual({ runs_per_node: 3, ...others })
 
   await fails(client.jobs.create({ body: { name: '', source: { type: 'filesystem', paths: ['relative'] }, target } }), 'invalid_spec')
+  await fails(
+    client.jobs.create({ body: { name: unmeasurable as unknown as string, source: { type: 'filesystem', paths: ['/etc'] }, target } }),
+    'invalid_spec',
+  )
   const spec = {
     name: 'letters',
     schedule: '0 3 * * *',
@@ -154,6 +159,8 @@ test('every route answers as the document says that the Hub serves, from an empt
   expect(await client.maintenance.rebuildIndex({ body: { target } })).toMatchObject({ known: 1, missing: [], damaged: [], next: null })
   expect((await client.entries.search({ params: { id }, query: { query: 'ADA' } })).items).toMatchObject([{ path: `${prefix}/to ada.txt` }])
   expect((await client.entries.diff({ params: { id }, query: { before: id } })).items).toEqual([])
+  const history = await client.entries.history({ params, query: { path: `${prefix}/to ada.txt` } })
+  expect(history).toMatchObject({ items: [{ run_id: id, grade: 'stable', version: { state: 'file', size: 8 } }], next_cursor: null })
   expect((await buffer(await client.entries.downloadSelection({ params: { id }, query: { only: '*.txt' } }))).toString('latin1')).toContain(
     'dear Ada',
   )

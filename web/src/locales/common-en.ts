@@ -4,6 +4,7 @@ export const commonEn = {
   justNow: 'just now',
   never: 'never',
   none: 'none',
+  yes: 'yes',
   no: 'no',
   cancel: 'Cancel',
   close: 'Close',

@@ -6,6 +6,7 @@ export const commonZhCn: SameKeys<typeof commonEn> = {
   justNow: '刚刚',
   never: '从未',
   none: '无',
+  yes: '是',
   no: '否',
   cancel: '取消',
   close: '关闭',

@@ -1,6 +1,7 @@
 import { BastionError } from '../../../core/errors.ts'
 import type { entryRoutes } from '../../../protocol/http/entry-routes.ts'
 import { accessTo, artifactOf } from '../../operations/artifact-access.ts'
+import { fileHistory } from '../../operations/file-history.ts'
 import { nodeDownload } from '../node-download.ts'
 import type { Handlers } from '../handlers.ts'
 import type { HttpServices } from '../http-services.ts'
@@ -32,5 +33,6 @@ export function entryHandlers(services: EntryServices): Handlers<typeof entryRou
       const { changes, next } = await nodes.request<'entries.diff'>(now.node_id, asked, { signal })
       return { items: changes, next_cursor: next }
     },
+    history: ({ params: { id }, query: { path, path_b64, ...page } }, { signal }) => fileHistory(services, id, { path, path_b64 }, page, signal),
   }
 }

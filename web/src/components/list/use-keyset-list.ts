@@ -75,15 +75,3 @@ export function useKeysetList<Row>({ key, fetchPage, pageRows = 200, enabled = t
     })),
   }
 }
-
-/** Every page, one after the other: for lists that fit a browser, such as jobs. */
-export async function allPages<Row>(fetchPage: (cursor: string | undefined) => Promise<KeysetPage<Row>>): Promise<Row[]> {
-  const rows: Row[] = []
-  let cursor: string | undefined
-  do {
-    const page = await fetchPage(cursor)
-    rows.push(...page.items)
-    cursor = page.next_cursor ?? undefined
-  } while (cursor !== undefined)
-  return rows
-}

@@ -16,6 +16,16 @@ export function downloadAddress(runId: string, { path, path_b64 }: EntryPath): s
   return `/api/runs/${encodeURIComponent(runId)}/entries/download?${query.toString()}`
 }
 
+/** Where one file is restored; a path that is no text cannot be named there. */
+export function restoreAddress(runId: string, { path }: Pick<EntryPath, 'path'>): RouteLocationRaw {
+  return { path: `/runs/${runId}/restore`, query: { path, kind: 'file' } }
+}
+
+/** What differs in a backup from an earlier one, shown of one file. */
+export function compareAddress(runId: string, { before, file }: { before: string; file: EntryPath }): RouteLocationRaw {
+  return { path: `/runs/${runId}/compare`, query: { before, search: file.path } }
+}
+
 /** The folders that lead to a path, the top first, itself last. Those of odd bytes are known by their own link only. */
 export function trailOf(path: string): { name: string; path: string }[] {
   const names = path.split('/').filter((name) => name !== '')

@@ -36,3 +36,8 @@ export const editorSections: readonly EditorSection[] = [
   { key: 'retention', title: 'retention.title', icon: 'i-lucide-calendar-range', component: RetentionPart, fields: ['retention'] },
   { key: 'security', title: 'jobs.editor.security', icon: 'i-lucide-lock-keyhole', component: SecurityPart, fields: ['pipeline.encryption'] },
 ]
+
+/** The section that answers for a field; the first one for what none has. */
+export function sectionOf(path: string): EditorSection {
+  return editorSections.find(({ fields }) => fields.some((field) => path === field || path.startsWith(`${field}.`))) ?? editorSections[0]!
+}

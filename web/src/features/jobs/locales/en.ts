@@ -174,6 +174,12 @@ export const jobsEn = {
     levelHelp: '1 is fast, 19 is small.',
     incomplete: 'Something is missing here',
   },
+  review: {
+    title: 'Review',
+    sentence: '“{name}” backs up {source} ({node}) to {target}.',
+    missing: 'Not right yet',
+    changes: 'What saving changes',
+  },
   hooks: {
     title: 'Commands before and after',
     before: 'Run a command before anything is read',

@@ -177,6 +177,12 @@ export const jobsZhCn: SameKeys<typeof jobsEn> = {
     levelHelp: '1 最快，19 最小。',
     incomplete: '此处有缺失',
   },
+  review: {
+    title: '核对',
+    sentence: '“{name}”将 {source}（{node}）备份到 {target}。',
+    missing: '尚需处理',
+    changes: '保存后的变化',
+  },
   hooks: {
     title: '之前和之后的命令',
     before: '读取之前运行命令',

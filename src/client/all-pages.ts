@@ -12,3 +12,10 @@ export async function* allPages<Item>(pageFrom: (cursor: string | undefined) => 
     cursor = page.next_cursor
   }
 }
+
+/** The same as an array: for lists that fit in memory, such as jobs. */
+export async function listAll<Item>(pageFrom: (cursor: string | undefined) => Promise<Page<Item>>): Promise<Item[]> {
+  const all: Item[] = []
+  for await (const item of allPages(pageFrom)) all.push(item)
+  return all
+}
