@@ -179,6 +179,21 @@ test.each([1, 2])('a server whose clock is another is believed, from the request
   expect(ahead).toEqual(skewed === 1 ? [0, 3, 3] : [0, 0, 3])
 })
 
+test('a server that does not say that it has stored an object may be asked again, one that is none not', async () => {
+  const puts: boolean[] = []
+  const target = await onServer((request, response) => {
+    const isS3 = request.url?.includes('numbered') === true
+    puts.push(isS3)
+    request.resume().on('end', () => response.writeHead(200, isS3 ? { 'x-amz-request-id': '1' } : {}).end())
+  })
+  // The first is the SDK's.
+  for (const name of ['first', 'second']) {
+    await expect(target.put(`numbered/${name}`, Buffer.alloc(1))).rejects.toMatchObject({ code: 'target_unreachable' })
+    await expect(target.put(name, Buffer.alloc(1))).rejects.toMatchObject({ code: 'target_rejected' })
+  }
+  expect(puts).toEqual([true, false, true, false])
+})
+
 test('a bucket that wants a signature of its own is left to the SDK', async () => {
   const agents: string[] = []
   const target = await onServer(

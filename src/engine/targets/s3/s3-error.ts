@@ -101,6 +101,9 @@ function errorElementOf(text: string): { Code?: unknown; Message?: unknown } {
   }
 }
 
+/** With the number of the request, in every answer of S3. */
+export const requestIdHeader = 'x-amz-request-id'
+
 /** The S3 code of a failed request (`SlowDown`), or where the answer has no body to hold one `''`. */
 export function answerCodeOf(error: unknown): string {
   return error instanceof BastionError && typeof error.details['s3_code'] === 'string' ? error.details['s3_code'] : ''
@@ -132,11 +135,17 @@ function isAnswer(error: Error): error is AnswerError {
 
 function answerError(error: AnswerError, doing: string, nowMs: number): BastionError {
   const status = error.$metadata.httpStatusCode!
+  const headers = error.$response?.headers ?? {}
   if (status < 300 && error.Code === undefined) {
+    // Every S3 server numbers its answers. Swift says so of a put that another one has overtaken.
+    const isS3 = headers[requestIdHeader] !== undefined
+    if (isS3)
+      return new BastionError('target_unreachable', `${doing}: the server does not say that it has stored it.`, {
+        hint: 'Somebody else may be writing there.',
+      })
     return new BastionError('target_rejected', `${doing}: the answer is none that an S3 server gives.`, { hint: 'Check the endpoint.' })
   }
   const s3Code = error.Code ?? ''
-  const headers = error.$response?.headers ?? {}
   const byStatus = httpStatusError(doing, { status, retryAfter: textOf(headers['retry-after']) }, nowMs)
   const code = codeOfAnswer[s3Code] ?? codeByStatus(status, byStatus.code)
   const said = error.message === 'UnknownError' || error.message === '' ? '' : `, ${sentencePart(error.message)}`

@@ -1,7 +1,7 @@
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import type { Dispatcher } from 'undici'
 import type { Clock } from '../../../core/clock.ts'
-import { type AnswerError, answerErrorOf, readErrorText } from './s3-error.ts'
+import { type AnswerError, answerErrorOf, readErrorText, requestIdHeader } from './s3-error.ts'
 import { createRequestSigner, type RequestSigner } from './sign-request.ts'
 
 type Middleware = Parameters<S3Client['middlewareStack']['add']>[0]
@@ -84,7 +84,7 @@ export function createWholePut(options: { client: S3Client; bucket: string; disp
       ...condition,
     }
     const { ETag, $metadata } = await client.send(new PutObjectCommand(input), { abortSignal })
-    if (ETag === undefined) throw answerErrorOf($metadata.httpStatusCode ?? 200, {}, '')
+    if (ETag === undefined) throw answerErrorOf($metadata.httpStatusCode ?? 200, { [requestIdHeader]: $metadata.requestId }, '')
   }
 }
 
