@@ -36,8 +36,10 @@ export function createXattrs(): Xattrs | null {
     const { errno } = koffi.os
 
     function read<Of>(of: Of, list: List<Of>, get: Get<Of>): Xattr[] {
-      const bytes = Number(list(of, names, maxBytes))
+      // Most have none, which is told sooner without a buffer to fill.
+      let bytes = Number(list(of, null, 0))
       if (bytes === 0) return []
+      if (bytes > 0) bytes = Number(list(of, names, maxBytes))
       if (bytes < 0) {
         if (koffi.errno() === errno['EOPNOTSUPP'] || koffi.errno() === errno['ENOTSUP']) return []
         throw systemError('listxattr')
@@ -76,7 +78,7 @@ export function createXattrs(): Xattrs | null {
   }
 }
 
-type List<Of> = (of: Of, list: Buffer, size: number) => number | bigint
+type List<Of> = (of: Of, list: Buffer | null, size: number) => number | bigint
 type Get<Of> = (of: Of, name: Buffer, value: Buffer, size: number) => number | bigint
 type Set<Of> = (of: Of, name: Buffer, value: Uint8Array, size: number, flags: number) => number
 

@@ -1,9 +1,9 @@
 import { objectNames } from '../../core/artifact.ts'
-import type { Entry, IndexHeader } from '../../core/entry.ts'
+import type { IndexHeader } from '../../core/entry.ts'
 import type { ErrorPolicy } from '../../core/filesystem-source.ts'
 import type { Manifest } from '../../core/manifest.ts'
-import { fromPathText, pathText } from '../../lib/byte-path.ts'
-import { createIndexWriter, type IndexWriter } from '../formats/entries-index-writer.ts'
+import { pathText } from '../../lib/byte-path.ts'
+import { createIndexWriter } from '../formats/entries-index-writer.ts'
 import { ownName } from '../formats/raw-tree-v1/object-name.ts'
 import type { ProgressMeter } from '../progress-meter.ts'
 import type { ComingItem } from '../sources/source.ts'
@@ -14,11 +14,10 @@ import { confirmTree } from './confirm-tree.ts'
 import { createSourcePacker, type PackReport } from './source-packer.ts'
 import { createTreeObjects } from './store-tree-objects.ts'
 import { createSourceTools } from './source-tools.ts'
-import { treeMetadataOf } from './tree-metadata.ts'
+import { createTreeDirectories, type DescribedDirectory } from './tree-directories.ts'
 import { createTreeNames } from './tree-names.ts'
 import { createTreePacker, type Elsewhere } from './tree-packer.ts'
 import { createTreePool } from './tree-pool.ts'
-import type { TreeTask } from './tree-protocol.ts'
 
 export interface RawTreeResult {
   report: PackReport
@@ -28,9 +27,6 @@ export interface RawTreeResult {
   storedBytes: number
   tarBytes: null
 }
-
-/** Directories described in one message to a thread. */
-const directoriesAtOnce = 1000
 
 /**
  * Copies a source into the files and the index of a `raw_tree_v1` artifact: walk → threads (read, hash) → target; then the metadata of directories, for which nothing may
@@ -65,6 +61,7 @@ export async function writeRawTree(options: {
   await using index = createIndexWriter({ spillDirectory: options.runDirectory })
   await using directory = inPlace ? await target.tree!.openDirectory!(prefix) : null
   await using pool = createTreePool({ wholeBytes, tree: directory === null ? null : { rootFd: directory.fd, label: target.label }, stopped })
+  await using directories = createTreeDirectories({ spillDirectory: options.runDirectory, describe, sideBySide: pool.size, signal })
   const objects = inPlace ? null : createTreeObjects({ target, prefix, tools: createSourceTools(), signal, elsewhere })
   using packer = createSourcePacker({
     index,
@@ -77,9 +74,11 @@ export async function writeRawTree(options: {
         elsewhere,
         objects,
         wholeBytes,
-        finish: () => describeDirectories(),
+        finish: () => directories.describeAll(),
         onPacked: (item, packed, line, place) => {
           onPacked(item, packed, line, place)
+          const isNew = packed.lineBytes > 0 && item.supersedes !== true
+          if (packed.kind === 'dir' && isNew && target.tree !== undefined) directories.add(item.path, line)
           storedBytes += packed.contentBytes
           progress.done(packed.kind, packed.contentBytes, storedBytes)
         },
@@ -123,40 +122,13 @@ export async function writeRawTree(options: {
     tarBytes: null,
   }
 
-  /** Deepest first: a directory that nobody may enter would be in the way of what is in it. */
-  async function describeDirectories(): Promise<void> {
-    if (target.tree === undefined) return
-    for (const batch of batchesOf(directoriesFromTheEnd(index))) {
-      signal.throwIfAborted()
-      if (inPlace) await pool.run({ kind: 'directories', directories: batch })
-      else {
-        for (const { path, ...metadata } of batch) {
-          const { text, b64 } = pathText(ownName(path))
-          if (b64 === undefined) await target.tree.setMetadata(`${prefix}/${text}`, metadata)
-        }
+  async function describe(batch: DescribedDirectory[]): Promise<void> {
+    if (inPlace) await pool.run({ kind: 'directories', directories: batch })
+    else {
+      for (const { path, ...metadata } of batch) {
+        const { text, b64 } = pathText(ownName(path))
+        if (b64 === undefined) await target.tree?.setMetadata(`${prefix}/${text}`, metadata)
       }
     }
   }
-}
-
-type DescribedDirectory = Extract<TreeTask, { kind: 'directories' }>['directories'][number]
-
-function* directoriesFromTheEnd(index: IndexWriter): Generator<DescribedDirectory> {
-  for (const line of index.scan({ reverse: true })) {
-    if (!line.includes('"kind":"dir"')) continue
-    const entry = JSON.parse(line) as Entry
-    if (entry.kind !== 'dir') continue
-    yield { path: fromPathText(entry.path, entry.path_b64), ...treeMetadataOf(entry) }
-  }
-}
-
-function* batchesOf(directories: Iterable<DescribedDirectory>): Generator<DescribedDirectory[]> {
-  let batch: DescribedDirectory[] = []
-  for (const directory of directories) {
-    batch.push(directory)
-    if (batch.length < directoriesAtOnce) continue
-    yield batch
-    batch = []
-  }
-  if (batch.length > 0) yield batch
 }

@@ -13,7 +13,7 @@ import { createCountingTarget } from '../../../src/engine/targets/counting-targe
 import { createLocalDirTarget } from '../../../src/engine/targets/local-dir/local-dir-target.ts'
 import { createMemoryTarget } from '../../../src/engine/targets/memory/memory-target.ts'
 import type { Target } from '../../../src/engine/targets/target.ts'
-import { isRoot } from '../../support/as-user.ts'
+import { callAs, isRoot, normalUser } from '../../support/as-user.ts'
 import { compareTrees } from '../../support/compare-trees.ts'
 import {
   below,
@@ -129,6 +129,19 @@ describe('a tree in a folder', () => {
     execFileSync('setfacl', ['-m', 'd:u:1234:rwx,d:g::r,d:o::---', path.join(at, 'target')])
     const run = await runBackup({ target: localTarget(at), sources: [tree.root], pipeline })
     expect(compareTrees(tree.root, below(path.join(artifactFolder(at, run), 'data'), tree.root), { ignore: ['xattrs'] })).toEqual([])
+  })
+
+  test.skipIf(!isRoot)('has the modes of directories that nobody may enter then, not even who made them, and there are many', async () => {
+    const modes = [0o755, 0o005, 0o705, 0o305, 0o055]
+    const tree = sourceTree(path.join(folder(), 'source'))
+    for (let chain = 0; chain < 35; chain++)
+      for (let depth = 1; depth <= 45; depth++)
+        tree.dir([chain, ...Array.from({ length: depth }, () => 'd')].join('/'), { mode: modes[(chain + depth + (depth >> 3)) % modes.length]! })
+    tree.file('0/d/d/file', 'f').finish()
+    await using own = await workFolder({ owner: normalUser })
+    const argument = { folder: own.path, source: tree.root }
+    const copy = await callAs<string>(normalUser, new URL('../../support/back-up-as-tree.ts', import.meta.url), 'backUpAsTree', argument)
+    expect(compareTrees(tree.root, copy, { ignore: ['uid', 'gid'] })).toEqual([])
   })
 
   test('keeps the holes of a large file', async () => {
