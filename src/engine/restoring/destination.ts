@@ -37,7 +37,8 @@ export interface Destination extends Disposable {
   lookAt(path: BytePath): Stats | undefined
 }
 
-const permissionBits = 0o7777
+/** Of a mode, all that chmod(2) sets. */
+export const permissionBits = 0o7777
 const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
 const maxOpen = 48
 

@@ -23,7 +23,7 @@ import { createDirectoryCalls } from '../../lib/posix-at.ts'
 import { createNodeMaker } from '../../lib/posix-mknod.ts'
 import { createXattrs } from '../../lib/posix-xattr.ts'
 import { createTimeSetter, type TimeSetter } from '../../lib/posix-times.ts'
-import { type Destination, type DirectoryHandle, type MadeFile, madeIn, type Place } from './destination.ts'
+import { type Destination, type DirectoryHandle, type MadeFile, madeIn, permissionBits, type Place } from './destination.ts'
 import { type SparseLayout, spread } from './sparse-layout.ts'
 import type { ExtractItem, ExtractOutcome, MetadataNote, PlacerOptions } from './extract-protocol.ts'
 
@@ -51,7 +51,6 @@ export interface EntryPlacer {
   finishDirectory(item: ExtractItem): MetadataNote[]
 }
 
-const permissionBits = 0o7777
 const plainBits = 0o777
 const ownerBits = 0o6000
 /** To chown(2) this number, -1, means that the owner stays who it is; no file can belong to it. */

@@ -17,7 +17,7 @@ import { type BytePath, fsPath, pathText } from '../../../lib/byte-path.ts'
 import { createDirectoryCalls } from '../../../lib/posix-at.ts'
 import { createTimeSetter } from '../../../lib/posix-times.ts'
 import { createXattrs } from '../../../lib/posix-xattr.ts'
-import { createDestination, type DirectoryHandle, type MadeFile, madeIn, splitPath } from '../../restoring/destination.ts'
+import { createDestination, type DirectoryHandle, type MadeFile, madeIn, permissionBits, splitPath } from '../../restoring/destination.ts'
 import type { TreeMetadata } from '../target.ts'
 import { newTemporaryName } from '../temporary-name.ts'
 import { hasErrno, localDirError } from './local-dir-error.ts'
@@ -51,7 +51,6 @@ export interface LocalTree extends Disposable {
   describe(path: BytePath, metadata: TreeMetadata): boolean
 }
 
-const permissionBits = 0o7777
 const ownerBits = 0o6000
 
 /** What a filesystem says of a name it cannot give, or of a way to it that is none. */
