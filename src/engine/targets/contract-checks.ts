@@ -51,6 +51,11 @@ export function isExists(error: unknown): boolean {
   return hasCode(error, 'target_rejected') && error.details['exists'] === true
 }
 
+/** Of a put whose server does not say that it has stored it. */
+export function isUnconfirmed(error: unknown): boolean {
+  return hasCode(error, 'target_unreachable') && error.details['unconfirmed'] === true
+}
+
 async function settle(promised: Promise<unknown>): Promise<{ rejected: false } | { rejected: true; error: unknown }> {
   try {
     await promised

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { BastionError } from '../../../src/core/errors.ts'
 import { ContractViolation } from '../../../src/engine/targets/contract-checks.ts'
 import { isCaseFor, targetContract } from '../../../src/engine/targets/contract.ts'
 import { createMemoryTarget } from '../../../src/engine/targets/memory/memory-target.ts'
@@ -37,6 +38,7 @@ const liars: [what: string, lie: (inner: Target) => Partial<Target>][] = [
   ],
   ['normalizes keys', (inner) => ({ put: (key, body, options) => inner.put(key.replaceAll('//', '/').replaceAll('./', ''), body, options) })],
   ['decodes keys', (inner) => ({ put: (key, body, options) => inner.put(decodeURIComponent(key.replaceAll('%%', '%25')), body, options) })],
+  ['sends away who puts what is being put', (inner) => ({ put: oneAtATime(inner) })],
   ['fails to flush', () => ({ flush: () => failing() })],
 ]
 
@@ -122,6 +124,21 @@ async function removeByText(inner: Target, prefix: string): Promise<{ objects: n
     objects++
   }
   return { objects }
+}
+
+/** Each key for one writer; of who comes meanwhile only those that want nothing to be there are let through. */
+function oneAtATime(inner: Target): Target['put'] {
+  const underWay = new Set<string>()
+  return async (key, body, options = {}) => {
+    if (options.ifAbsent === true) return await inner.put(key, body, options)
+    if (underWay.has(key)) throw new BastionError('target_unreachable', 'somebody else is writing there')
+    underWay.add(key)
+    try {
+      return await inner.put(key, body, options)
+    } finally {
+      underWay.delete(key)
+    }
+  }
 }
 
 async function keepPart(inner: Target, key: string, body: AsyncIterable<Uint8Array>, options: object): Promise<{ sizeBytes: number }> {

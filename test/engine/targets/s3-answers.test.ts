@@ -188,7 +188,10 @@ test('a server that does not say that it has stored an object may be asked again
   })
   // The first is the SDK's.
   for (const name of ['first', 'second']) {
-    await expect(target.put(`numbered/${name}`, Buffer.alloc(1))).rejects.toMatchObject({ code: 'target_unreachable' })
+    await expect(target.put(`numbered/${name}`, Buffer.alloc(1))).rejects.toMatchObject({
+      code: 'target_unreachable',
+      details: { unconfirmed: true },
+    })
     await expect(target.put(name, Buffer.alloc(1))).rejects.toMatchObject({ code: 'target_rejected' })
   }
   expect(puts).toEqual([true, false, true, false])

@@ -139,10 +139,12 @@ function answerError(error: AnswerError, doing: string, nowMs: number): BastionE
   if (status < 300 && error.Code === undefined) {
     // Every S3 server numbers its answers. Swift says so of a put that another one has overtaken.
     const isS3 = headers[requestIdHeader] !== undefined
-    if (isS3)
+    if (isS3) {
       return new BastionError('target_unreachable', `${doing}: the server does not say that it has stored it.`, {
         hint: 'Somebody else may be writing there.',
+        details: { unconfirmed: true },
       })
+    }
     return new BastionError('target_rejected', `${doing}: the answer is none that an S3 server gives.`, { hint: 'Check the endpoint.' })
   }
   const s3Code = error.Code ?? ''
