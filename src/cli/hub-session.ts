@@ -25,7 +25,7 @@ export interface HubSession {
  */
 export async function openHubSession(context: CliContext, hubUrl?: string): Promise<HubSession> {
   // The schemas of the whole API: commands that speak to no Hub start without them.
-  const { createClient } = await import('../client/client.ts')
+  const [{ createClient }, { routeAddresses }] = await Promise.all([import('../client/client.ts'), import('../protocol/http/api.ts')])
   const file = sessionFile(context)
   const before = readKept(file)
   const url = withoutSlash(hubUrl ?? context.env['BASTION_HUB_URL'] ?? before?.hub_url ?? 'http://127.0.0.1:9876')
@@ -47,6 +47,7 @@ export async function openHubSession(context: CliContext, hubUrl?: string): Prom
   return {
     hubUrl: url,
     client: createClient({
+      routes: routeAddresses(),
       baseUrl: url,
       fetch: fetchFromHub,
       headers: () => ({ ...(token === '' ? {} : { cookie: `${sessionCookieName}=${token}` }), [csrfHeaderName]: csrfToken }),

@@ -1,6 +1,6 @@
 import { BastionError } from '../core/errors.ts'
-import { type Api, allRoutes } from '../protocol/http/api.ts'
-import { problemSchema } from '../protocol/http/problem.ts'
+import type { Api, RouteAddress } from '../protocol/http/api.ts'
+import { readProblem } from '../protocol/http/read-problem.ts'
 import type { Route, RouteInput, RouteOutput } from '../protocol/http/route.ts'
 
 /** As much of `fetch` as is needed: what runs in a browser and in Node hands in its own, with a signal if it wants to be able to stop. */
@@ -14,6 +14,8 @@ interface FetchedResponse {
 }
 
 export interface ClientOptions {
+  /** `routeAddresses()`; a page has them from when it was built */
+  routes: readonly RouteAddress[]
   fetch: Fetch
   /** of the Hub, such as `https://bastion.example.org`; empty for the origin of the page */
   baseUrl: string
@@ -32,7 +34,7 @@ export type Client = {
 
 export function createClient(options: ClientOptions): Client {
   const client: Record<string, Record<string, (input?: AnyInput) => Promise<unknown>>> = {}
-  for (const { noun, name, route } of allRoutes()) (client[noun] ??= {})[name] = (input = {}) => call(route, input, options)
+  for (const route of options.routes) (client[route.noun] ??= {})[route.name] = (input = {}) => call(route, input, options)
   return client as unknown as Client
 }
 
@@ -42,15 +44,15 @@ interface AnyInput {
   body?: unknown
 }
 
-async function call(route: Route, { params = {}, query = {}, body }: AnyInput, { fetch, baseUrl, headers }: ClientOptions): Promise<unknown> {
+async function call(route: RouteAddress, { params = {}, query = {}, body }: AnyInput, { fetch, baseUrl, headers }: ClientOptions): Promise<unknown> {
   const response = await fetch(`${baseUrl}/api${pathOf(route.path, params)}${queryOf(query)}`, {
     method: route.method,
     headers: { accept: 'application/json', ...headers?.(), ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })
-  if (response.status !== route.answer.status) throw await failureOf(response)
-  if ('json' in route.answer) return JSON.parse(await response.text()) as unknown
-  return 'bytes' in route.answer ? (response.body ?? nothing()) : undefined
+  if (response.status !== route.status) throw await failureOf(response)
+  if (route.answer === 'json') return JSON.parse(await response.text()) as unknown
+  return route.answer === 'bytes' ? (response.body ?? nothing()) : undefined
 }
 
 function pathOf(path: string, params: Record<string, unknown>): string {
@@ -64,22 +66,14 @@ function queryOf(query: Record<string, unknown>): string {
 }
 
 async function failureOf(response: FetchedResponse): Promise<BastionError> {
-  const problem = problemSchema.safeParse(parsed(await response.text()))
-  if (problem.success) {
-    const { code, message, hint, details, request_id } = problem.data
+  const problem = readProblem(await response.text())
+  if (problem !== null) {
+    const { code, message, hint, details, request_id } = problem
     return new BastionError(code, message, { hint, details: { ...details, request_id } })
   }
   return new BastionError('protocol', `the answer is none of a Hub (HTTP ${response.status})`, {
     hint: 'Check the address, and what stands between here and the Hub.',
   })
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {

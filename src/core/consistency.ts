@@ -57,8 +57,3 @@ export function addFinding(report: ConsistencyReport, finding: ConsistencyFindin
   if (report.sample.length < maxConsistencySamples) report.sample.push(finding.sample)
   else report.sample_truncated = true
 }
-
-/** Whether the run owes a `source_consistency` event. */
-export function hasFindings(report: ConsistencyTotals): boolean {
-  return report.changed_total + report.replaced_total + report.deleted_total + report.read_error_total > 0
-}

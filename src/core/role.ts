@@ -1,8 +1,5 @@
-import { z } from 'zod'
-
 /** What a person may do, from least to most; each may all that those before it may. */
 export const roles = ['viewer', 'operator', 'admin'] as const
-export const roleSchema = z.enum(roles)
 export type Role = (typeof roles)[number]
 
 export function atLeast(role: Role, needed: Role): boolean {

@@ -103,7 +103,3 @@ export const runSchema = z.object({
   progress: progressSchema.nullable(),
 })
 export type Run = z.infer<typeof runSchema>
-
-/** A run alone: with what its end said. */
-export const runDetailSchema = runSchema.extend({ summary: z.record(z.string(), z.unknown()).nullable() })
-export type RunDetail = z.infer<typeof runDetailSchema>

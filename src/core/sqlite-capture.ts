@@ -17,9 +17,6 @@ export type CaptureHow = z.infer<typeof captureHowSchema>
 export const captureRefusals = ['locked', 'changing', 'damaged', 'denied', 'no_space', 'interrupted', 'several_names', 'several_databases'] as const
 export type CaptureRefusal = (typeof captureRefusals)[number]
 
-/** Those that say nothing about this run: the file would be read like this at any time. */
-const expectedRefusals: ReadonlySet<CaptureRefusal> = new Set(['damaged', 'several_names'])
-
 const count = z.number().int().nonnegative()
 export const captureSampleSchema = z.object({
   path: z.string(),
@@ -80,9 +77,4 @@ export function addCapture(
   report.sample_truncated = true
   const captured = 'refused' in one ? sample.findLastIndex(({ how }) => how !== undefined) : -1
   if (captured >= 0) sample[captured] = one
-}
-
-/** Whether a refusal deserves a look. */
-export function isConcerning(refusal: CaptureRefusal): boolean {
-  return !expectedRefusals.has(refusal)
 }

@@ -5,6 +5,7 @@ import { openExecutor } from '../../src/executor/executor.ts'
 import { createTransport, type TransportOptions } from '../../src/hub/http/transport.ts'
 import { localNodeId } from '../../src/hub/hub.ts'
 import { startHub } from '../../src/hub/start-hub.ts'
+import { routeAddresses } from '../../src/protocol/http/api.ts'
 import { createMemoryLink } from '../../src/protocol/memory-link.ts'
 import { createMemoryStreams } from '../../src/protocol/memory-streams.ts'
 import { bastionRunner } from './bastion-program.ts'
@@ -106,6 +107,7 @@ export function createBrowser(baseUrl: string, fetchWith: Fetch = fetch): HttpBr
     cookie: '',
     csrfToken: '',
     client: createClient({
+      routes: routeAddresses(),
       baseUrl,
       headers: () => ({ cookie: browser.cookie, 'x-csrf-token': browser.csrfToken }),
       fetch: async (url, init) => {

@@ -17,12 +17,13 @@ import './styles/main.css'
 const session = createSession()
 const client = createApiClient(session)
 const texts = await createTexts()
+const cache = createQueryCache()
 const services = { client, session, texts, formats: createIntlFormats(), live: createLive(), appearance: createAppearance(), clock: createClock() }
 
 createApp(App)
   .provide(servicesKey, services)
   .use(icons)
   .use(texts.i18n)
-  .use(VueQueryPlugin, { queryClient: createQueryCache() })
-  .use(createAppRouter(services))
+  .use(VueQueryPlugin, { queryClient: cache })
+  .use(createAppRouter(services, cache))
   .mount('#app')

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { progressSchema } from '../../core/run-event.ts'
-import { failureSchema, type Run, type RunDetail, type RunState, runStates, type RunStatus, runStatus } from '../../core/run.ts'
+import type { RunDetail } from '../../core/run-detail.ts'
+import { failureSchema, type Run, type RunState, runStates, type RunStatus, runStatus } from '../../core/run.ts'
 import { secretNameSchema } from '../../core/job.ts'
 import { runPlanSchema } from '../../protocol/run-plan.ts'
 import type { Databases } from './databases.ts'

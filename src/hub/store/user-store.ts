@@ -1,12 +1,12 @@
 import { z } from 'zod'
-import { roleSchema } from '../../core/role.ts'
+import { roles } from '../../core/role.ts'
 import { timestampSchema } from '../../core/timestamp.ts'
 import type { Databases } from './databases.ts'
 
 const userRecordSchema = z.object({
   id: z.string(),
   name: z.string(),
-  role: roleSchema,
+  role: z.enum(roles),
   /** argon2id, as a PHC string */
   password_hash: z.string(),
   created_at: timestampSchema,

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { roleSchema } from '../../core/role.ts'
+import { roles } from '../../core/role.ts'
 import { timestampSchema } from '../../core/timestamp.ts'
 
 export const usernameSchema = z
@@ -9,7 +9,7 @@ export const usernameSchema = z
 export const newPasswordSchema = z.string().min(10, 'a password has at least 10 characters').max(1024)
 export const passwordSchema = z.string().min(1).max(1024)
 
-export const userSchema = z.object({ id: z.string(), username: z.string(), role: roleSchema })
+export const userSchema = z.object({ id: z.string(), username: z.string(), role: z.enum(roles) })
 
 /** Every call that changes something repeats `csrf_token` in the header `x-csrf-token`. */
 export const signedInSchema = z.object({ user: userSchema, csrf_token: z.string() })

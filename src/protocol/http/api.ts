@@ -36,6 +36,20 @@ export const api = {
 } as const
 export type Api = typeof api
 
+/** As much of a route as who calls it has to know: plain data, without the schemas of what goes in and what comes out. */
+export interface RouteAddress extends Pick<Route, 'method' | 'path'> {
+  readonly noun: string
+  readonly name: string
+  readonly status: number
+  readonly answer: 'json' | 'bytes' | 'nothing'
+}
+
+export function routeAddresses(): RouteAddress[] {
+  return allRoutes().map(({ noun, name, route: { method, path, answer } }) => {
+    return { noun, name, method, path, status: answer.status, answer: 'json' in answer ? 'json' : 'bytes' in answer ? 'bytes' : 'nothing' }
+  })
+}
+
 /** One after the other. */
 export function allRoutes(): { noun: string; name: string; route: Route }[] {
   const nouns: Readonly<Record<string, Readonly<Record<string, Route>>>> = api

@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { keptDeleteEventSchema } from '../../core/delete-event.ts'
 import { deleteTaskSchema } from '../../core/delete-task.ts'
 import { keptRunEventSchema } from '../../core/run-event.ts'
-import { runDetailSchema, runSchema } from '../../core/run.ts'
+import { runDetailSchema, sourceSummarySchema } from '../../core/run-detail.ts'
+import { runSchema } from '../../core/run.ts'
 import { listedArtifactSchema } from '../artifact-listing.ts'
 import { jobSchema } from '../job-spec.ts'
 import { allRoutes, api } from './api.ts'
@@ -19,6 +20,7 @@ const wellKnown: readonly NamedSchema[] = [
   ['Job', jobSchema],
   ['Run', runSchema],
   ['RunDetail', runDetailSchema],
+  ['SourceSummary', sourceSummarySchema],
   ['RunEvent', keptRunEventSchema],
   ['Artifact', listedArtifactSchema],
   ['DeleteTask', deleteTaskSchema],

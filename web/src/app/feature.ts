@@ -1,5 +1,6 @@
 import type { RouteLocationNormalizedLoaded, RouteRecordRaw } from 'vue-router'
 import type { QueryClient } from '@tanstack/vue-query'
+import type { Client } from '../../../src/client/client.ts'
 import type { Role } from '../../../src/core/role.ts'
 import type { LiveMessage, LiveTopic } from '../../../src/protocol/live-messages.ts'
 import type { Services } from './services.ts'
@@ -47,6 +48,8 @@ declare module 'vue-router' {
     title?: TextKey
     /** may be seen by whoever is not signed in, and stands without sidebar */
     isPublic?: true
+    /** asks for what the page shows first, while its code comes; the page finds it in the cache */
+    ahead?: (route: RouteLocationNormalizedLoaded, client: Client, cache: QueryClient) => Promise<unknown>[]
     /** of pages that begin anew when this changes, such as another run; by their name when absent */
     keyOf?: (route: RouteLocationNormalizedLoaded) => string
   }

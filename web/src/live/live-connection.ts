@@ -71,7 +71,8 @@ export function createLiveConnection({ openSocket, isSignedIn, onFrame, onStatus
   }
 
   function take(text: string): void {
-    const frame = JSON.parse(text) as LiveFrame // the page looks at it by its schema
+    // Taken for what it says it is, as answers of the API are. What a newer Hub may tell has a type that nobody here asks for.
+    const frame = JSON.parse(text) as LiveFrame
     if (frame.type === 'published' && frame.message.type === 'run.event' && topics.has(frame.topic)) topics.set(frame.topic, frame.message.event.seq)
     onFrame(frame)
   }

@@ -4,7 +4,7 @@ import type { LiveTopic } from '../../../src/protocol/live-messages.ts'
 import { useServices } from '../app/services.ts'
 
 /** Few at first, so that one sees something; then as many as the Hub gives. */
-const firstPageSize = 100
+export const firstEvents = { after_seq: 0, limit: 100 }
 const pageSize = 1000
 
 export interface KeptEventsSource {
@@ -29,9 +29,9 @@ export function useKeptEvents({ topic, fetchPage }: KeptEventsSource) {
     error.value = null
     try {
       for (let isLast = false; !isLast && !isGone;) {
-        const limit = events.value.length === 0 ? firstPageSize : pageSize
-        const { items } = await fetchPage({ after_seq: lastSeq(), limit })
-        isLast = items.length < limit
+        const asked = events.value.length === 0 ? firstEvents : { after_seq: lastSeq(), limit: pageSize }
+        const { items } = await fetchPage(asked)
+        isLast = items.length < asked.limit
         events.value = [...events.value, ...items]
       }
       if (!isGone) follow()

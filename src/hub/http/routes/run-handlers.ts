@@ -1,5 +1,5 @@
 import { BastionError } from '../../../core/errors.ts'
-import type { RunDetail } from '../../../core/run.ts'
+import type { RunDetail } from '../../../core/run-detail.ts'
 import type { runRoutes } from '../../../protocol/http/run-routes.ts'
 import { accessTo, artifactOf } from '../../operations/artifact-access.ts'
 import { nodeDownload } from '../node-download.ts'

@@ -1,4 +1,5 @@
 import type { Feature } from '../../app/feature.ts'
+import { firstEventsQuery, runQuery } from './run-query.ts'
 import { runsLive } from './runs-live.ts'
 
 export const runsFeature: Feature = {
@@ -8,7 +9,14 @@ export const runsFeature: Feature = {
       path: '/runs/:id',
       name: 'run',
       component: () => import('./run-page.vue'),
-      meta: { title: 'runs.one', keyOf: ({ params }) => `run ${String(params['id'])}` },
+      meta: {
+        title: 'runs.one',
+        keyOf: ({ params }) => `run ${String(params['id'])}`,
+        ahead: ({ params }, client, cache) => {
+          const id = String(params['id'])
+          return [cache.query(runQuery(client, id)), cache.query(firstEventsQuery(client, id))]
+        },
+      },
     },
     {
       path: '/runs/:id/files',

@@ -1,5 +1,6 @@
 import type { QueryClient, QueryKey } from '@tanstack/vue-query'
-import type { Run, RunDetail } from '../../../../src/core/run.ts'
+import type { RunDetail } from '../../../../src/core/run-detail.ts'
+import type { Run } from '../../../../src/core/run.ts'
 import type { LiveInterest } from '../../app/feature.ts'
 import { addRow, dropRow, hasRow, type KeysetPages, patchRow } from '../../components/list/keyset-pages.ts'
 import { changeLists } from '../../live/change-lists.ts'
