@@ -119,6 +119,41 @@ test('thousands of runs are read page by page while one scrolls, and only those 
   expect(console.complaints).toEqual([])
 })
 
+test('runs are filtered with the mouse and with the keyboard alone, and the address holds what was chosen', async (context) => {
+  if (whyNoBrowser !== undefined) return context.skip(whyNoBrowser)
+  await using console = await openConsole({ withNode: false })
+  const { page, client, hub } = console
+  for (const name of ['Letters', 'Ledgers']) {
+    const job = await client.jobs.create({
+      body: { name, source: { type: 'filesystem', paths: [hub.folder] }, target: { type: 'local_dir', path: `${hub.folder}/backups` } },
+    })
+    addPastRuns(hub.folder, job.id, 'ssf')
+  }
+  await page.goto('/runs')
+  const rows = page.locator('tbody tr:not([aria-hidden])')
+  await expect.poll(() => rows.count()).toBe(6)
+  await page.getByRole('combobox', { name: 'Job' }).click()
+  await page.getByRole('option', { name: 'Ledgers' }).click()
+  await expect.poll(() => rows.count()).toBe(3)
+  expect(page.url()).toContain('job=')
+
+  await page.getByRole('combobox', { name: 'State' }).focus()
+  await page.keyboard.press('Enter')
+  await page.getByRole('option', { name: 'Failed' }).waitFor()
+  await page.keyboard.type('Fai')
+  await page.keyboard.press('Enter')
+  await expect.poll(() => rows.count()).toBe(1)
+  const filtered = page.url()
+
+  // As somebody finds it who follows the link: both say what they filter by.
+  await page.goto('about:blank')
+  await page.goto(filtered)
+  await expect.poll(() => rows.count()).toBe(1)
+  expect(await page.getByRole('combobox', { name: 'State' }).textContent()).toContain('Failed')
+  expect(await page.getByRole('combobox', { name: 'Job' }).textContent()).toContain('Ledgers')
+  expect(console.complaints).toEqual([])
+})
+
 /** A job with one backup, among it a file with a name nobody should trust. */
 async function aStoredRun({ page, client, hub }: Awaited<ReturnType<typeof openConsole>>) {
   const source = path.join(hub.folder, 'srv')

@@ -1,4 +1,4 @@
-import { computed, onBeforeUnmount, onMounted, ref, type Ref } from 'vue'
+import { computed, onBeforeUnmount, onMounted, ref, type Ref, watch } from 'vue'
 
 const extraRows = 12
 
@@ -10,15 +10,17 @@ export function isNearEnd(to: number, count: number): boolean {
 /** Which of many rows of one height are seen, for only those are drawn. `body` is what holds the rows; what scrolls is found around it. */
 export function useWindow(body: Readonly<Ref<HTMLElement | null>>, count: () => number, rowHeightPx: number) {
   const first = ref(0)
-  const seen = ref(60)
+  const seen = ref(20)
+  let isAnyDrawn = false
   let scroller: HTMLElement | Window | null = null
 
   function look(): void {
     if (body.value === null || scroller === null) return
     const top = scroller instanceof Window ? 0 : scroller.getBoundingClientRect().top
     const height = scroller instanceof Window ? innerHeight : scroller.clientHeight
-    first.value = Math.max(0, Math.floor((top - body.value.getBoundingClientRect().top) / rowHeightPx) - extraRows)
-    seen.value = Math.ceil(height / rowHeightPx) + 2 * extraRows
+    const extra = isAnyDrawn ? extraRows : 0
+    first.value = Math.max(0, Math.floor((top - body.value.getBoundingClientRect().top) / rowHeightPx) - extra)
+    seen.value = Math.ceil(height / rowHeightPx) + 2 * extra
   }
 
   onMounted(() => {
@@ -27,6 +29,20 @@ export function useWindow(body: Readonly<Ref<HTMLElement | null>>, count: () => 
     addEventListener('resize', look)
     look()
   })
+  // The rows that are seen come first; those around them when these are there.
+  watch(
+    () => count() > 0,
+    (isAny) => {
+      if (!isAny || isAnyDrawn) return
+      requestAnimationFrame(() =>
+        setTimeout(() => {
+          isAnyDrawn = true
+          look()
+        }),
+      )
+    },
+    { immediate: true },
+  )
   onBeforeUnmount(() => {
     scroller?.removeEventListener('scroll', look)
     removeEventListener('resize', look)
