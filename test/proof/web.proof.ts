@@ -40,7 +40,7 @@ export async function prove(report: ProofReport, scale: Scale): Promise<void> {
     `Chromium ${console.browser.version()}, headless and without a graphics processor, on loopback; 1440 × 900 pixels; the load of the machine before: ${loadavg()[0]!.toFixed(1)}. A Hub with 100 jobs, ${count(size.rows)} runs and as many backups.`,
   )
   const [runId, longRunId] = runIds as [string, string]
-  checkScripts(report)
+  await checkScripts(report, console)
   await checkOpening(report, scale, console, runId)
   await checkRunWithEvents(report, scale, console, runId)
   await checkLists(report, scale, console, longRunId)
@@ -52,33 +52,57 @@ export async function prove(report: ProofReport, scale: Scale): Promise<void> {
   report.check('the Hub logged no error', console.hub.errors.length === 0, console.hub.errors.map(String).join('; ') || undefined)
 }
 
-function checkScripts(report: ProofReport): void {
-  const page = readFileSync(path.join(webDirectory, 'index.html'), 'utf8')
-  const scripts = [...page.matchAll(/(?:src|href)="(\/[^"]+[.]js)"/g)].map(([, address]) => address!)
-  const bytes = scripts.reduce((sum, address) => sum + gzipSync(readFileSync(path.join(webDirectory, address)), { level: 9 }).length, 0)
+/** All that a page has asked for, with what came by and by: nothing of it is left out because it was named late. */
+async function checkScripts(report: ProofReport, console: Console): Promise<void> {
+  const rows = []
+  for (const { name, address, control, isPublic } of firstPages) {
+    await using watched = await watchedContext(console.browser, console.hub)
+    if (!isPublic) await giveSession(watched.context, console.hub, console.api)
+    const page = await watched.context.newPage()
+    const asked = new Set<string>()
+    watched.context.on('request', (request) => asked.add(new URL(request.url()).pathname))
+    await page.goto(address)
+    await page.locator(control).first().waitFor()
+    await page.waitForTimeout(settleMs)
+    const scripts = [...asked].filter((file) => file.endsWith('.js'))
+    const sizes = scripts.map((file) => gzipSync(readFileSync(path.join(webDirectory, file)), { level: 9 }).length)
+    rows.push({ name, files: scripts.length, bytes: sizes.reduce((sum, size) => sum + size, 0) })
+  }
+  report.table(
+    ['first page', 'scripts', 'with gzip, KB'],
+    rows.map(({ name, files, bytes }) => [name, files, kilobytes(bytes)]),
+  )
+  const most = Math.max(...rows.map(({ bytes }) => bytes))
   report.check(
-    `the first page loads at most ${bounds.scriptBytes / 1000} KB of JavaScript, compressed with gzip`,
-    bytes <= bounds.scriptBytes,
-    `${Math.round(bytes / 100) / 10} KB`,
+    `the first page, be it that to sign in or the overview, loads at most ${bounds.scriptBytes / 1000} KB of JavaScript, compressed with gzip`,
+    most > 0 && most <= bounds.scriptBytes,
+    `${kilobytes(most)} KB`,
   )
 }
+
+/** after which a page asks for nothing more by itself */
+const settleMs = 1000
+
+const firstPages = [
+  { name: 'sign-in', address: '/sign-in', control: 'input[autocomplete=username]', isPublic: true },
+  { name: 'overview', address: '/', control: 'main a[href^="/jobs/0"]', isPublic: false },
+]
 
 /** From nothing in the browser's cache until its main control may be used. */
 async function checkOpening(report: ProofReport, scale: Scale, console: Console, runId: string): Promise<void> {
   const { items: jobs } = await console.client.jobs.list({ query: { limit: 1 } })
   const pages = [
-    { name: 'sign-in', address: '/sign-in', control: 'input[autocomplete=username]', isPublic: true },
-    { name: 'overview', address: '/', control: 'main a[href^="/jobs/0"]' },
-    { name: 'jobs', address: '/jobs', control: 'tbody a[href^="/jobs/0"]' },
-    { name: 'a job', address: `/jobs/${jobs[0]!.id}`, control: 'main header button:not([disabled])' },
-    { name: 'runs', address: '/runs', control: 'tbody a[href^="/runs/0"]' },
-    { name: 'a run', address: `/runs/${runId}`, control: eventRows },
+    ...firstPages,
+    { name: 'jobs', address: '/jobs', control: 'tbody a[href^="/jobs/0"]', isPublic: false },
+    { name: 'a job', address: `/jobs/${jobs[0]!.id}`, control: 'main header button:not([disabled])', isPublic: false },
+    { name: 'runs', address: '/runs', control: 'tbody a[href^="/runs/0"]', isPublic: false },
+    { name: 'a run', address: `/runs/${runId}`, control: eventRows, isPublic: false },
   ]
   const rows = []
   for (const { name, address, control, isPublic } of pages) {
     const times = await rounds(scale, async () => {
       await using watched = await watchedContext(console.browser, console.hub)
-      if (isPublic !== true) await giveSession(watched.context, console.hub, console.api)
+      if (!isPublic) await giveSession(watched.context, console.hub, console.api)
       return await msToOpen(await watched.context.newPage(), address, control)
     })
     rows.push({ name, ...times })
@@ -132,8 +156,7 @@ async function checkRunWithEvents(report: ProofReport, scale: Scale, { context, 
   report.check('the key End shows its last event', last.length === 1, last[0]!.message)
   if (scale === 'short') return
   report.check(`it opens within ${bounds.runMs} ms from the click (median)`, clicked.median < bounds.runMs, ms(clicked.median))
-  // The pages themselves begin anew there, as they do for everybody who comes by an address.
-  report.check(`it opens within ${bounds.interactiveMs} ms from its address (median)`, opened.median < bounds.interactiveMs, ms(opened.median))
+  report.check(`it opens within ${bounds.runMs} ms from its address (median)`, opened.median < bounds.runMs, ms(opened.median))
 }
 
 const drawnRows = 'tbody tr:not([aria-hidden])'
@@ -263,4 +286,5 @@ function shownFrames({ ms: frames }: Frames): string {
 }
 
 const ms = (value: number) => `${Math.round(value)} ms`
+const kilobytes = (bytes: number) => Math.round(bytes / 100) / 10
 const count = (value: number) => value.toLocaleString('en')
