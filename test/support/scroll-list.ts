@@ -33,6 +33,7 @@ export async function scrollList(page: Page, { address, reach, rows, last, box =
   await reach?.(page)
   await page.locator(rows).first().hover()
   const down = await framesDuring(page, rows, () => turnWheel(page, wheelStepPx, wheelMs))
+  await untilItStands(page, box)
   const from = performance.now()
   await page.locator(box).focus()
   await page.keyboard.press('End')
@@ -41,6 +42,17 @@ export async function scrollList(page: Page, { address, reach, rows, last, box =
   await page.locator(last).hover()
   const up = await framesDuring(page, rows, () => turnWheel(page, -wheelStepPx, wheelMs))
   return { down, endMs, up, mostRows: Math.max(down.mostRows, up.mostRows), heapBytes: await heapBytes(page) }
+}
+
+/** A list that nobody turns stands: drawing its rows must not move it, or it draws others, which move it again. */
+async function untilItStands(page: Page, box: string): Promise<void> {
+  const tops: number[] = []
+  const isStill = () => tops.length >= 10 && tops.slice(-10).every((top) => top === tops.at(-1))
+  while (!isStill()) {
+    if (tops.length > 200) throw new Error(`the list does not come to rest: ${tops.slice(-10).join(' ')}`)
+    tops.push(await page.locator(box).evaluate(({ scrollTop }: { scrollTop: number }) => scrollTop))
+    await page.waitForTimeout(17)
+  }
 }
 
 /** As fast as the page takes it. */
