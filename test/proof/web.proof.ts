@@ -65,8 +65,8 @@ async function checkScripts(report: ProofReport, console: Console): Promise<void
     await page.locator(control).first().waitFor()
     await page.waitForTimeout(settleMs)
     const scripts = [...asked].filter((file) => file.endsWith('.js'))
-    const sizes = scripts.map((file) => gzipSync(readFileSync(path.join(webDirectory, file)), { level: 9 }).length)
-    rows.push({ name, files: scripts.length, bytes: sizes.reduce((sum, size) => sum + size, 0) })
+    const bytesOf = (file: string) => gzipSync(readFileSync(path.join(webDirectory, file)), { level: 9 }).length
+    rows.push({ name, files: scripts.length, bytes: scripts.reduce((sum, file) => sum + bytesOf(file), 0) })
   }
   report.table(
     ['first page', 'scripts', 'with gzip, KB'],
