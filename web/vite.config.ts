@@ -21,11 +21,9 @@ const pressed = [
   },
 ] as const
 
-// Files of the pages: `app` is what every page begins with; `parts` what most pages behind the sign-in are made of, as one file instead of forty, each of which takes
-// its time even out of the browser's cache; `forms` the schemas of the API, with what checks forms by them. See docs/decisions/0018-pages-in-few-files.md.
 const reachesSchemas = new Map<string, boolean>()
 
-/** Whether a module needs what checks forms, itself or through another. Lists and what one looks at do not. */
+/** Whether a module needs the schemas of the API, itself or through another. */
 function needsSchemas(id: string, context: { getModuleInfo(id: string): { importedIds: readonly string[] } | null }): boolean {
   const known = reachesSchemas.get(id)
   if (known !== undefined) return known
@@ -90,6 +88,8 @@ export default defineConfig({
     rolldownOptions: {
       output: {
         codeSplitting: {
+          // `app` is what every page begins with; `parts` what most pages behind the sign-in are made of, as one file instead of forty, each of which takes its time
+          // even out of the browser's cache; `forms` the schemas of the API with what needs them. See docs/decisions/0018-pages-in-few-files.md.
           groups: [
             { name: 'app', tags: ['$initial'] },
             { name: (id, context) => (needsSchemas(id, context) ? null : 'parts'), minShareCount: 4 },

@@ -1,7 +1,7 @@
+import { isConcerning } from '../../../core/concerning-refusal.ts'
 import { BastionError } from '../../../core/errors.ts'
 import type { RunEvent, RunEventKind } from '../../../core/run-event.ts'
 import type { SourceReading } from '../../../core/source.ts'
-import { isConcerning } from '../../../core/concerning-refusal.ts'
 import { addCapture, type CaptureRefusal, type CaptureReport, emptyCaptureReport } from '../../../core/sqlite-capture.ts'
 import { type BytePath, pathText, toBytePath } from '../../../lib/byte-path.ts'
 import type { ProgressMeter } from '../../progress-meter.ts'
