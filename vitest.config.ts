@@ -7,12 +7,26 @@ import { seed } from './test/support/seed.ts'
 process.env['BASTION_SEED'] = String(seed)
 process.stderr.write(`seed ${seed}: to have this run again, BASTION_SEED=${seed} npm test\n`)
 
-/** The proofs are one file and take minutes: whoever begins with them is not waited for at the end. */
-class ProofsFirst extends BaseSequencer {
+/** What takes over a minute; whoever begins with it is not waited for at the end. The others come by the size of their files. */
+const longest = [
+  'test/proof/proofs',
+  'test/engine/every-way',
+  'test/hub/operations/restore-every-way',
+  'test/web/every-page',
+  'test/engine/hostile-restore',
+  'test/engine/targets/targets-contract',
+  'test/engine/remove-artifact',
+  'test/engine/restore-to-target',
+  'test/engine/backup-restore',
+]
+
+class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const sorted = await super.sort(files)
-    const isProof = ({ moduleId }: TestSpecification) => moduleId.includes('/test/proof/')
-    return [...sorted.filter(isProof), ...sorted.filter((file) => !isProof(file))]
+    const place = ({ moduleId }: TestSpecification) => {
+      const at = longest.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`))
+      return at === -1 ? longest.length : at
+    }
+    return (await super.sort(files)).toSorted((a, b) => place(a) - place(b))
   }
 }
 
@@ -24,7 +38,7 @@ export default defineConfig({
     pool: 'forks',
     // More than the cores of a small machine: many tests wait for what is not theirs to hurry.
     maxWorkers: 3,
-    sequence: { sequencer: ProofsFirst },
+    sequence: { sequencer: LongestFirst },
     testTimeout: 120_000,
     hookTimeout: 120_000,
     globalSetup: ['test/support/global-setup.ts'],

@@ -21,10 +21,13 @@ const environment = { ...toolEnvironment(), ...color, ...program }
 /** @param {string} command @param {string[]} args */
 const tool = (command, ...args) => ({ command: [command, ...args].join(' '), check: () => run(command, args, { env: environment }) })
 
-const checks = [
+const builds = [
   { name: 'build', command: 'npm run build', check: () => withLock(build) },
   { name: 'web interface', command: 'npm run build', check: () => withLock(async () => (needsWeb() ? buildWeb() : { ok: true, output: '' })) },
   { name: 'documentation', command: 'npm run build', check: () => withLock(async () => (needsDocs() ? buildDocs() : { ok: true, output: '' })) },
+]
+// None needs another; the types of the web interface need what its build writes.
+const checks = [
   { name: 'types', ...tool('tsc', '-b') },
   { name: 'types of tests', ...tool('tsc', '-p', 'test') },
   { name: 'types of scripts', ...tool('tsc', '-p', 'scripts') },
@@ -36,12 +39,22 @@ const checks = [
 ]
 
 const total = { passed: 0, failed: 0, skipped: 0 }
-for (const check of filters.length > 0 ? checks.slice(0, 2) : checks) await report(check)
+for (const each of filters.length > 0 ? builds.slice(0, 2) : builds) await report(each)
+if (filters.length === 0) await reportInPairs(checks)
 addOutcome(await runVitest())
 process.exitCode = total.failed > 0 ? 1 : 0
 process.stdout.write(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`)
 
-/** @param {(typeof checks)[number]} check */
+/** Most use one core. @param {typeof checks} list */
+async function reportInPairs(list) {
+  const waiting = list.values()
+  const lane = async () => {
+    for (const check of waiting) await report(check)
+  }
+  await Promise.all([lane(), lane()])
+}
+
+/** @param {{ name: string, command: string, check(): Promise<{ ok: boolean, output: string }> }} check */
 async function report({ name, command, check }) {
   const startedAt = performance.now()
   const { ok, output } = await check()
