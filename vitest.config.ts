@@ -22,11 +22,9 @@ const longest = [
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const place = ({ moduleId }: TestSpecification) => {
-      const at = longest.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`))
-      return at === -1 ? longest.length : at
-    }
-    return (await super.sort(files)).toSorted((a, b) => place(a) - place(b))
+    const sorted = await super.sort(files)
+    const first = longest.flatMap((name) => sorted.filter(({ moduleId }) => moduleId.endsWith(`/${name}.test.ts`)))
+    return [...first, ...sorted.filter((file) => !first.includes(file))]
   }
 }
 

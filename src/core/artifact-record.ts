@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { artifactStatuses } from './artifact-status.ts'
 import { formatSchema } from './artifact.ts'
 import { deleteFailureKindSchema } from './delete-failure.ts'
 import { gradeSchema } from './grade.ts'
@@ -7,13 +8,7 @@ import { failureSchema } from './run.ts'
 import { judgementSchema, suspicionSchema } from './suspicion.ts'
 import { timestampSchema } from './timestamp.ts'
 
-/**
- * `present` it is there · `deleting` it shall go, and never becomes present again · `deleted` · `missing` it was gone already · `error` it cannot be deleted, or it is damaged: a person
- * should look.
- */
-export const artifactStatuses = ['present', 'deleting', 'deleted', 'missing', 'error'] as const
 export const artifactStatusSchema = z.enum(artifactStatuses)
-export type ArtifactStatus = (typeof artifactStatuses)[number]
 
 const count = z.int().nonnegative()
 

@@ -1,13 +1,12 @@
 import { z } from 'zod'
-import type { ArtifactStatus } from './artifact-record.ts'
+import type { ArtifactStatus } from './artifact-status.ts'
 import { deleteDelayMs, deleteFailureKind, deleteFailureKindSchema, firstDelayMs, lookAgainMs } from './delete-failure.ts'
+import { deleteTaskStatuses, type DeleteTaskStatus } from './delete-task-status.ts'
 import { jobIdSchema, runIdSchema } from './ids.ts'
 import { type Failure, failureSchema } from './run.ts'
 import { timestampSchema } from './timestamp.ts'
 
-export const deleteTaskStatuses = ['queued', 'running', 'retrying', 'blocked', 'abandoned', 'done', 'ignored'] as const
 export const deleteTaskStatusSchema = z.enum(deleteTaskStatuses)
-export type DeleteTaskStatus = (typeof deleteTaskStatuses)[number]
 
 /** Who wants it gone. `archive`: whoever put its job aside, or removes it. `cleanup`: it never became an artifact, a run has left it. */
 export const deleteRequesterSchema = z.enum(['person', 'retention', 'archive', 'cleanup'])

@@ -1,20 +1,16 @@
 import { z } from 'zod'
 import { jobIdSchema, runIdSchema } from './ids.ts'
+import { operationKinds, operationStates, operationStatuses } from './operation-kind.ts'
 import { operationReportSchema } from './operation-report.ts'
 import { progressSchema } from './run-event.ts'
-import { errorCodeSchema, failureSchema, runStates, runStatusSchema } from './run.ts'
+import { errorCodeSchema, failureSchema } from './run.ts'
 import { timestampSchema } from './timestamp.ts'
 
-/** What can be done with an artifact. `drill`: restored into a temporary directory, looked at and removed, as proof that it can be. */
-export const operationKinds = ['restore', 'verify', 'drill'] as const
 export const operationKindSchema = z.enum(operationKinds)
-export type OperationKind = z.infer<typeof operationKindSchema>
 
 /** UUIDv7, as runs have. */
 export const operationIdSchema = runIdSchema
 
-/** As of a run, but that none is rejected. What each may become is in work-state.ts. */
-export const operationStates = runStates.filter((state) => state !== 'rejected')
 const operationStateSchema = z.enum(operationStates)
 
 /** What is there already where an entry is to be restored. */
@@ -43,7 +39,7 @@ export const operationSchema = z.object({
   node_id: z.string(),
   /** who wanted it: a person, or the drill schedule of the job */
   asked_by: z.enum(['person', 'schedule']),
-  status: runStatusSchema.exclude(['rejected']),
+  status: z.enum(operationStatuses),
   state: operationStateSchema,
   /** of a finished operation: whether something deserves a look */
   outcome: z.enum(['success', 'warning']).nullable(),

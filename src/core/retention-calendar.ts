@@ -1,4 +1,4 @@
-import type { SlotRule } from './retention.ts'
+import type { SlotRule } from './retention-rules.ts'
 
 /** Days, weeks, months and years as the clocks of a time zone show them. Keeps what it has found of the zone: made once, it is used for many times. */
 export interface RetentionCalendar {

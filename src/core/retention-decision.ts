@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type Grade, grades } from './grade.ts'
-import { retentionRules, type RetentionPolicy, type RetentionRule, type SlotRule, slotRules } from './retention.ts'
+import { retentionRules, type RetentionRule, type SlotRule, slotRules } from './retention-rules.ts'
+import type { RetentionPolicy } from './retention.ts'
 import type { RetentionCalendar } from './retention-calendar.ts'
 
 /**

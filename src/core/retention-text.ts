@@ -1,4 +1,4 @@
-import type { SlotRule } from './retention.ts'
+import type { SlotRule } from './retention-rules.ts'
 import type { BrakeCause, BrakeKind } from './retention-brakes.ts'
 import type { DeleteReason, KeepReason } from './retention-decision.ts'
 import type { Suspicion } from './suspicion.ts'

@@ -1,15 +1,8 @@
 import { z } from 'zod'
+import { hasRule, type RetentionRule } from './retention-rules.ts'
 
 /** A number of things to keep; `null`: there is no such rule. Nought is refused, for it could be read as "keep none" and as "no rule". */
 const keep = z.int().min(1).max(100_000).nullable().default(null)
-
-/** The rules, in the order in which their reasons are told. Artifacts that any of them wants are kept. */
-export const retentionRules = ['keep_last', 'keep_days', 'keep_hourly', 'keep_daily', 'keep_weekly', 'keep_monthly', 'keep_yearly'] as const
-export type RetentionRule = (typeof retentionRules)[number]
-
-/** Rules that keep one artifact in each slot of the calendar. */
-export const slotRules = ['keep_hourly', 'keep_daily', 'keep_weekly', 'keep_monthly', 'keep_yearly'] as const
-export type SlotRule = (typeof slotRules)[number]
 
 const policyFields = {
   /** whether artifacts are deleted at all */
@@ -43,17 +36,6 @@ export const jobRetentionSchema = z.discriminatedUnion('mode', [
 ])
 export type JobRetention = z.infer<typeof jobRetentionSchema>
 
-export function hasRule(policy: Readonly<Partial<Record<RetentionRule, number | null>>>): boolean {
-  return retentionRules.some((rule) => (policy[rule] ?? null) !== null)
-}
-
 function mayBeOn(policy: Partial<Record<RetentionRule, number | null>> & { enabled: boolean }): boolean {
   return !policy.enabled || hasRule(policy)
-}
-
-/** The policy that is in force for a job. */
-export function policyInForce(retention: JobRetention, hubPolicy: RetentionPolicy): RetentionPolicy {
-  if (retention.mode === 'inherit') return hubPolicy
-  const { mode: _mode, ...policy } = retention
-  return policy
 }

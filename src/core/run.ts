@@ -3,32 +3,11 @@ import { BastionError, errorCodes, type ErrorCode } from './errors.ts'
 import { gradeSchema } from './grade.ts'
 import { jobIdSchema, runIdSchema } from './ids.ts'
 import { progressSchema } from './run-event.ts'
+import { runStates, runStatuses } from './run-state.ts'
 import { timestampSchema } from './timestamp.ts'
 
-/** Where a run stands. What each may become is in work-state.ts. */
-export const runStates = ['queued', 'dispatched', 'running', 'canceling', 'finished', 'failed', 'canceled', 'rejected'] as const
 export const runStateSchema = z.enum(runStates)
-export type RunState = (typeof runStates)[number]
-
-/** The coarse view of the seeds; `finished` is a success, with or without a warning. */
-export const runStatusSchema = z.enum(['queued', 'running', 'success', 'failed', 'canceled', 'rejected'])
-export type RunStatus = z.infer<typeof runStatusSchema>
-
-const statusOf = {
-  queued: 'queued',
-  dispatched: 'queued',
-  running: 'running',
-  canceling: 'running',
-  finished: 'success',
-  failed: 'failed',
-  canceled: 'canceled',
-  rejected: 'rejected',
-} as const satisfies Record<RunState, RunStatus>
-
-export function runStatus(state: RunState): RunStatus {
-  return statusOf[state]
-}
-
+export const runStatusSchema = z.enum(runStatuses)
 export const errorCodeSchema = z.enum(Object.keys(errorCodes) as [ErrorCode, ...ErrorCode[]])
 
 /** Why a run, an operation or a request failed: decide by `code`, read the rest. */

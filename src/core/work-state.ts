@@ -1,5 +1,6 @@
 import { errorCodes, type ErrorCode } from './errors.ts'
-import type { Failure, RunState } from './run.ts'
+import type { Failure } from './run.ts'
+import type { RunState } from './run-state.ts'
 
 /** What nodes carry out for the Hub: the runs of jobs, and operations on artifacts. They live alike; only a run can be rejected. */
 export type WorkNoun = 'run' | 'operation'

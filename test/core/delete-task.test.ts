@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { deleteFailureKind } from '../../src/core/delete-failure.ts'
-import { type DeleteTask, type DeleteTaskEvent, type DeleteTaskStatus, deleteTaskStatuses, nextDeleteTask } from '../../src/core/delete-task.ts'
+import { type DeleteTask, type DeleteTaskEvent, nextDeleteTask } from '../../src/core/delete-task.ts'
+import { type DeleteTaskStatus, deleteTaskStatuses } from '../../src/core/delete-task-status.ts'
 import { type ErrorCode, errorCodes } from '../../src/core/errors.ts'
 import { codedFailure } from '../../src/core/work-state.ts'
 

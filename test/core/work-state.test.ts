@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { operationStates } from '../../src/core/operation.ts'
-import { runStates } from '../../src/core/run.ts'
+import { operationStates } from '../../src/core/operation-kind.ts'
+import { runStates } from '../../src/core/run-state.ts'
 import { codedFailure, nextWorkState, type WorkState, type WorkStep } from '../../src/core/work-state.ts'
 
 const now = 1000

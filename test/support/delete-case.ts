@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
-import type { ArtifactStatus } from '../../src/core/artifact-record.ts'
+import type { ArtifactStatus } from '../../src/core/artifact-status.ts'
 import { uuidv7 } from '../../src/core/ids.ts'
 import { createAnnouncedChanges } from '../../src/hub/announced-changes.ts'
 import { type ArtifactDeletion, createArtifactDeletion } from '../../src/hub/artifacts/artifact-deletion.ts'

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { grades } from '../../src/core/grade.ts'
-import { hasRule, retentionPolicySchema, type RetentionPolicy, retentionRules } from '../../src/core/retention.ts'
+import { hasRule, retentionRules } from '../../src/core/retention-rules.ts'
+import { retentionPolicySchema, type RetentionPolicy } from '../../src/core/retention.ts'
 import type { RetentionArtifact } from '../../src/core/retention-decision.ts'
 
 /** Around the clocks going back in Berlin, so that every kind of day is met. */

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Client } from '../../client/client.ts'
-import { type JobRetention, retentionRules } from '../../core/retention.ts'
+import type { JobRetention } from '../../core/retention.ts'
+import { retentionRules } from '../../core/retention-rules.ts'
 import type { RetentionPreview, RetentionState, ShownBrake } from '../../protocol/http/retention-routes.ts'
 import type { CliContext } from '../cli-context.ts'
 import { exitCodes } from '../exit-code.ts'

@@ -1,4 +1,4 @@
-import type { ArtifactStatus } from '../../core/artifact-record.ts'
+import type { ArtifactStatus } from '../../core/artifact-status.ts'
 import type { Clock } from '../../core/clock.ts'
 import { BastionError } from '../../core/errors.ts'
 import { failureOf } from '../../core/run.ts'

@@ -1,4 +1,5 @@
-import { policyInForce, type RetentionPolicy } from '../../core/retention.ts'
+import { policyInForce } from '../../core/policy-in-force.ts'
+import type { RetentionPolicy } from '../../core/retention.ts'
 import type { RetentionCalendar } from '../../core/retention-calendar.ts'
 import { decideRetention, deletesWithinLimits, type RetentionDecision } from '../../core/retention-decision.ts'
 import { latestBelieved } from '../../core/retention-brakes.ts'

@@ -1,6 +1,7 @@
 import { type Selectable, sql } from 'kysely'
 import { z } from 'zod'
-import { artifactFields, type ArtifactStatus } from '../../core/artifact-record.ts'
+import { artifactFields } from '../../core/artifact-record.ts'
+import type { ArtifactStatus } from '../../core/artifact-status.ts'
 import { BastionError } from '../../core/errors.ts'
 import { failureSchema } from '../../core/run.ts'
 import { suspicionSchema } from '../../core/suspicion.ts'

@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely'
-import type { DeleteTaskStatus } from '../../core/delete-task.ts'
+import type { DeleteTaskStatus } from '../../core/delete-task-status.ts'
 import { failureSchema } from '../../core/run.ts'
 import { type IncompleteRun, incompleteRunSchema } from '../../protocol/incomplete-run.ts'
 import { type JobTarget, jobTargetSchema } from '../../protocol/job-spec.ts'

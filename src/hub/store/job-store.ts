@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely'
 import { operationSchema } from '../../core/operation.ts'
-import { type RunState, runStatus } from '../../core/run.ts'
+import { type RunState, runStatus } from '../../core/run-state.ts'
 import { type Job, jobSpecSchema, type JobSpec } from '../../protocol/job-spec.ts'
 import type { Databases } from './databases.ts'
 import { readJson, writeJson } from './json-column.ts'

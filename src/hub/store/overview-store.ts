@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { uuidv7 } from '../../core/ids.ts'
-import { type Run, type RunState, runStates, runStatus, type RunStatus } from '../../core/run.ts'
+import type { Run } from '../../core/run.ts'
+import { type RunState, runStates, runStatus, type RunStatus } from '../../core/run-state.ts'
 import type { RunDay } from '../../protocol/http/overview-routes.ts'
 import type { Databases } from './databases.ts'
 import { listedColumns, listedRun } from './run-row.ts'

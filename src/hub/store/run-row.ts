@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely'
 import { progressSchema } from '../../core/run-event.ts'
-import { failureSchema, type Run, runSchema, type RunState, runStatus } from '../../core/run.ts'
+import { failureSchema, type Run, runSchema } from '../../core/run.ts'
+import { type RunState, runStatus } from '../../core/run-state.ts'
 import { readJsonOrNull } from './json-column.ts'
 import type { Tables } from './tables.ts'
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { mostVersionsAtOnce } from '../../core/file-version.ts'
+import { largestEntriesPage } from './page-sizes.ts'
 
 const cursor = z.string().max(1000).optional()
 const limitUpTo = (most: number, usual: number) => z.coerce.number<number | string>().int().min(1).max(most).default(usual)
@@ -7,8 +8,6 @@ const limitUpTo = (most: number, usual: number) => z.coerce.number<number | stri
 /** Lists are read page by page: `cursor` is the `next_cursor` of the page before. It means nothing but to the list that gave it. */
 export const pageQuery = { cursor, limit: limitUpTo(200, 50) }
 
-/** A page of entries of an artifact, or of names in a directory, costs a process or a walk: a folder of 100 000 names is read in a hundred of them. */
-export const largestEntriesPage = 1000
 export const entriesPageQuery = { cursor, limit: limitUpTo(largestEntriesPage, 50) }
 
 /** A page of versions of a file opens as many artifacts. */

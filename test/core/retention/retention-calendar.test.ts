@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createRetentionCalendar } from '../../../src/core/retention-calendar.ts'
-import { slotRules } from '../../../src/core/retention.ts'
+import { slotRules } from '../../../src/core/retention-rules.ts'
 import { seed } from '../../support/seed.ts'
 import { scale } from '../../support/scale.ts'
 

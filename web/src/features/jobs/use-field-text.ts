@@ -1,4 +1,4 @@
-import { type RetentionRule, retentionRules } from '../../../../src/core/retention.ts'
+import { type RetentionRule, retentionRules } from '../../../../src/core/retention-rules.ts'
 import type { JobSpec } from '../../../../src/protocol/job-spec.ts'
 import { type TextKey, useTexts } from '../../app/texts.ts'
 import { commandText } from './command-words.ts'

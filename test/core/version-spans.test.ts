@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { type FileVersion, versionSpans, versionStep } from '../../src/core/file-version.ts'
+import type { FileVersion } from '../../src/core/file-version.ts'
+import { versionSpans, versionStep } from '../../src/core/version-spans.ts'
 
 const file = (hash: string | undefined, more: Partial<FileVersion & { state: 'file' }> = {}) =>
   ({ state: 'file', size: 3, mtime_ns: '0', ...(hash !== undefined && { hash: hash.repeat(64) }), ...more }) as const
