@@ -92,7 +92,7 @@ export default defineConfig({
           // even out of the browser's cache; `forms` the schemas of the API with what needs them. See docs/decisions/0018-pages-in-few-files.md.
           groups: [
             { name: 'app', tags: ['$initial'] },
-            { name: (id, context) => (needsSchemas(id, context) ? null : 'parts'), minShareCount: 4 },
+            { name: (id, context) => (needsSchemas(id, context) ? null : 'parts'), minShareCount: 5 },
             { name: (id, context) => (needsSchemas(id, context) ? 'forms' : null), minShareCount: 2, includeDependenciesRecursively: false },
           ],
         },
