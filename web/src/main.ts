@@ -20,10 +20,12 @@ const texts = await createTexts()
 const cache = createQueryCache()
 const services = { client, session, texts, formats: createIntlFormats(), live: createLive(), appearance: createAppearance(), clock: createClock() }
 
-createApp(App)
+const app = createApp(App)
   .provide(servicesKey, services)
   .use(icons)
   .use(texts.i18n)
   .use(VueQueryPlugin, { queryClient: cache })
   .use(createAppRouter(services, cache))
-  .mount('#app')
+// What the first page needs is asked for before anything is drawn: the router, which asks, begins when this task ends.
+await new Promise((begun) => setTimeout(begun))
+app.mount('#app')
