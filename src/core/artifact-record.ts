@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { artifactStatuses } from './artifact-status.ts'
 import { formatSchema } from './artifact.ts'
+import { artifactStatuses } from './artifact-status.ts'
 import { deleteFailureKindSchema } from './delete-failure.ts'
 import { gradeSchema } from './grade.ts'
 import { jobIdSchema, runIdSchema } from './ids.ts'

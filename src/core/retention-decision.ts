@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { type Grade, grades } from './grade.ts'
-import { retentionRules, type RetentionRule, type SlotRule, slotRules } from './retention-rules.ts'
 import type { RetentionPolicy } from './retention.ts'
 import type { RetentionCalendar } from './retention-calendar.ts'
+import { retentionRules, type RetentionRule, type SlotRule, slotRules } from './retention-rules.ts'
 
 /**
  * What a person or a check has found of an artifact. `suspicious` and `damaged` wait for a person; one that a person has accepted is `good` again, one that a

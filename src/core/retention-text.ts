@@ -1,6 +1,6 @@
-import type { SlotRule } from './retention-rules.ts'
 import type { BrakeCause, BrakeKind } from './retention-brakes.ts'
 import type { DeleteReason, KeepReason } from './retention-decision.ts'
+import type { SlotRule } from './retention-rules.ts'
 import type { Suspicion } from './suspicion.ts'
 
 const slotNames: Record<SlotRule, string> = {

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { grades } from '../../src/core/grade.ts'
-import { hasRule, retentionRules } from '../../src/core/retention-rules.ts'
 import { retentionPolicySchema, type RetentionPolicy } from '../../src/core/retention.ts'
 import type { RetentionArtifact } from '../../src/core/retention-decision.ts'
+import { hasRule, retentionRules } from '../../src/core/retention-rules.ts'
 
 /** Around the clocks going back in Berlin, so that every kind of day is met. */
 const start = Date.UTC(2026, 8, 1)

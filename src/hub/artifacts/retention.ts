@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts'
 import { BastionError } from '../../core/errors.ts'
-import type { JobRetention, RetentionPolicy } from '../../core/retention.ts'
 import { policyInForce } from '../../core/policy-in-force.ts'
+import type { JobRetention, RetentionPolicy } from '../../core/retention.ts'
 import { clockCause, clockWatchSchema, isOverdue, watchClock } from '../../core/retention-brakes.ts'
 import { deleteReasonText } from '../../core/retention-text.ts'
 import { failureOf } from '../../core/run.ts'

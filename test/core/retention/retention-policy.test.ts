@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { jobFields } from '../../../src/core/job.ts'
-import { jobRetentionSchema, retentionPolicySchema } from '../../../src/core/retention.ts'
 import { policyInForce } from '../../../src/core/policy-in-force.ts'
+import { jobRetentionSchema, retentionPolicySchema } from '../../../src/core/retention.ts'
 
 const none = { keep_last: null, keep_days: null, keep_hourly: null, keep_daily: null, keep_weekly: null, keep_monthly: null, keep_yearly: null }
 

@@ -3,9 +3,9 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { gradeSchema } from '../../../src/core/grade.ts'
-import { hasRule, retentionRules } from '../../../src/core/retention-rules.ts'
 import { retentionPolicySchema } from '../../../src/core/retention.ts'
 import { createRetentionCalendar } from '../../../src/core/retention-calendar.ts'
+import { hasRule, retentionRules } from '../../../src/core/retention-rules.ts'
 import {
   decideRetention,
   deletesWithinLimits,
