@@ -7,31 +7,23 @@ import { routeAddresses } from '../src/protocol/http/api.ts'
 const root = import.meta.dirname
 const dist = fileURLToPath(new URL('../dist/web', import.meta.url))
 
-/** Under the pointer the text of a button has still the contrast that axe asks for. Written out, so that Tailwind finds them. */
-const pressed = [
-  {
-    color: 'primary',
-    variant: 'solid',
-    class: 'hover:bg-[color-mix(in_oklch,var(--ui-primary),black_12%)] active:bg-[color-mix(in_oklch,var(--ui-primary),black_12%)]',
-  },
-  {
-    color: 'error',
-    variant: 'solid',
-    class: 'hover:bg-[color-mix(in_oklch,var(--ui-error),black_12%)] active:bg-[color-mix(in_oklch,var(--ui-error),black_12%)]',
-  },
-] as const
-
-const reachesSchemas = new Map<string, boolean>()
-
-/** Whether a module needs the schemas of the API, itself or through another. */
-function needsSchemas(id: string, context: { getModuleInfo(id: string): { importedIds: readonly string[] } | null }): boolean {
-  const known = reachesSchemas.get(id)
-  if (known !== undefined) return known
-  reachesSchemas.set(id, false) // while it is looked at: circles end here
-  const needs = /[\\/](zod|croner)[\\/]/.test(id) || (context.getModuleInfo(id)?.importedIds ?? []).some((each) => needsSchemas(each, context))
-  reachesSchemas.set(id, needs)
-  return needs
+/** Whether a module is one of those, or needs one, itself or through another. */
+function reaching(those: RegExp) {
+  const known = new Map<string, boolean>()
+  return function reaches(id: string, context: { getModuleInfo(id: string): { importedIds: readonly string[] } | null }): boolean {
+    const found = known.get(id)
+    if (found !== undefined) return found
+    known.set(id, false) // while it is looked at: circles end here
+    const needs = those.test(id) || (context.getModuleInfo(id)?.importedIds ?? []).some((each) => reaches(each, context))
+    known.set(id, needs)
+    return needs
+  }
 }
+
+const needsSchemas = reaching(/[\\/](zod|croner)[\\/]/)
+/** what the library has for choosing and filling in */
+const needsControls = reaching(/[\\/]@nuxt[\\/]ui[\\/].*\.vue/)
+const isLibrary = (id: string): boolean => /[\\/]node_modules[\\/](?!.*@tanstack[\\/](vue-)?query)|^\0|virtual:/.test(id)
 
 /** What all pages behind the sign-in are made of: asked for with the app, not when it has begun. */
 const partsEarly: Plugin = {
@@ -59,7 +51,7 @@ export default defineConfig({
       experimental: { componentDetection: true },
       icon: { clientBundle: { scan: { globInclude: ['src/**/*.{ts,vue}'], globExclude: [] } } },
       ui: {
-        button: { defaultVariants: { size: 'sm' }, compoundVariants: [...pressed] },
+        button: { defaultVariants: { size: 'sm' } },
         input: { defaultVariants: { size: 'sm' } },
         inputNumber: { defaultVariants: { size: 'sm' } },
         select: { defaultVariants: { size: 'sm' } },
@@ -88,11 +80,13 @@ export default defineConfig({
     rolldownOptions: {
       output: {
         codeSplitting: {
-          // `app` is what every page begins with; `parts` what most pages behind the sign-in are made of, as one file instead of forty, each of which takes its time
-          // even out of the browser's cache; `forms` the schemas of the API with what needs them. See docs/decisions/0018-pages-in-few-files.md.
+          // `app` is what every page begins with; `parts` what pages share that show something; `controls` that for those where something is chosen or filled in, and
+          // `forms` the schemas of the API with what needs them. As few files as that, for each takes its time even out of the browser's cache.
+          // See docs/decisions/0018-pages-in-few-files.md.
           groups: [
             { name: 'app', tags: ['$initial'] },
-            { name: (id, context) => (needsSchemas(id, context) ? null : 'parts'), minShareCount: 5 },
+            { name: (id, context) => (isLibrary(id) || needsSchemas(id, context) || needsControls(id, context) ? null : 'parts'), minShareCount: 2 },
+            { name: (id, context) => (needsSchemas(id, context) ? null : 'controls'), minShareCount: 3 },
             { name: (id, context) => (needsSchemas(id, context) ? 'forms' : null), minShareCount: 2, includeDependenciesRecursively: false },
           ],
         },

@@ -28,7 +28,7 @@ export async function takeScreenshots(folder: string, wanted: readonly string[],
       const page = await watched.context.newPage()
       for (const { name, path: address, isThere } of pages) {
         await page.goto(address)
-        await page.locator(isThere).first().waitFor()
+        await page.locator(isThere).filter({ visible: true }).first().waitFor()
         await page.waitForTimeout(250)
         // All of the page, also what one would scroll to.
         const hidden = await page
@@ -54,7 +54,7 @@ export async function takeReadmePictures(folder: string): Promise<void> {
     const page = await watched.context.newPage()
     const { path: address, isThere } = webPages(sample).find((each) => each.name === name)!
     await page.goto(address)
-    await page.locator(isThere).first().waitFor()
+    await page.locator(isThere).filter({ visible: true }).first().waitFor()
     await page.waitForTimeout(1000)
     const browser = await watched.context.newCDPSession(page)
     const { data } = await browser.send('Page.captureScreenshot', { format: 'webp', quality: 85 })

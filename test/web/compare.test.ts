@@ -28,8 +28,7 @@ test('two backups are compared: what was added, changed and removed, each side t
   await row('gone.txt').getByRole('link', { name: 'Download' }).click()
   expect((await downloading).suggestedFilename()).toBe('gone.txt')
 
-  await page.getByLabel('Change').click()
-  await page.getByRole('option', { name: 'Added' }).click()
+  await page.getByLabel('Change').selectOption('Added')
   await row('gone.txt').waitFor({ state: 'detached' })
   const address = page.url()
   await page.goto('/')

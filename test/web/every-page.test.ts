@@ -35,6 +35,7 @@ for (const [how, colorScheme, width, locale] of scale([wide, narrow], [wide, wid
       // What is waited for may be a text of the English page.
       await page
         .locator(locale === 'zh-CN' && isThere.startsWith('text=') ? 'h1' : isThere)
+        .filter({ visible: true })
         .first()
         .waitFor()
       const tell = (what: string) => found.push(`${name}: ${what}`)
