@@ -8,12 +8,17 @@ export interface LiveEvents {
   publish(topic: LiveTopic, message: LiveMessage): void
   /** Disposed: no more. */
   subscribe(topic: LiveTopic, listener: (message: LiveMessage) => void): Disposable
+  /** how long ago something was last published on a topic that has no sequence numbers, in milliseconds; null when nothing was */
+  quietMs(topic: LiveTopic): number | null
 }
 
 export function createLiveEvents(): LiveEvents {
   const listeners = new Map<LiveTopic, Set<(message: LiveMessage) => void>>()
+  /** of the few topics that are not those of one run or operation */
+  const lastAtMs = new Map<LiveTopic, number>()
   return {
     publish(topic, message) {
+      if (!topic.includes(':')) lastAtMs.set(topic, performance.now())
       for (const listener of listeners.get(topic) ?? []) listener(message)
     },
     subscribe(topic, listener) {
@@ -29,6 +34,10 @@ export function createLiveEvents(): LiveEvents {
           if (left?.size === 0) listeners.delete(topic)
         },
       }
+    },
+    quietMs(topic) {
+      const atMs = lastAtMs.get(topic)
+      return atMs === undefined ? null : Math.round(performance.now() - atMs)
     },
   }
 }

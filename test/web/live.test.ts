@@ -33,3 +33,25 @@ test('a page whose connection goes away says so, goes on where it was when it is
   // Nothing but the lines of the browser itself about sockets that could not be opened.
   expect(watched.complaints.filter((complaint) => !complaint.includes('WebSocket'))).toEqual([])
 })
+
+test('what happens after a page has asked and before it listens is shown', async (context) => {
+  if (whyNoBrowser !== undefined) return context.skip(whyNoBrowser)
+  await using console = await openConsole({ withNode: false })
+  const { hub, page, client, complaints } = console
+  const job = await client.jobs.create({
+    body: { name: 'Letters', source: { type: 'filesystem', paths: [hub.folder] }, target: { type: 'local_dir', path: '/backups' } },
+  })
+  // In a worker that all tabs share, nobody could hold it back.
+  await page.addInitScript('delete globalThis.SharedWorker')
+  const mayListen = Promise.withResolvers<void>()
+  await page.routeWebSocket('**/api/events/ws', async (socket) => {
+    await mayListen.promise
+    socket.connectToServer()
+  })
+  await page.goto(`/jobs/${job.id}?tab=runs`)
+  await page.getByText('Nothing has run yet').waitFor()
+  await client.jobs.run({ params: { id: job.id } })
+  mayListen.resolve()
+  await page.locator('tbody tr').first().waitFor()
+  expect(complaints).toEqual([])
+})

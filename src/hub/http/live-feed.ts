@@ -59,7 +59,9 @@ export function startFeed(
   }
 
   const subscription = live.subscribe(topic, take)
-  send({ type: 'subscribed', topic }).then(catchUp).catch(failed)
+  send({ type: 'subscribed', topic, quiet_ms: live.quietMs(topic) })
+    .then(catchUp)
+    .catch(failed)
   return {
     [Symbol.dispose]() {
       isStopped = true

@@ -11,8 +11,11 @@ export const liveRequestSchema = z.discriminatedUnion('type', [
 
 /** Hub to browser, on `/api/events/ws` and on `/api/runs/:id/events/ws`. */
 export const liveFrameSchema = z.discriminatedUnion('type', [
-  /** what happens from now on arrives; what a list showed before may have changed */
-  z.object({ type: z.literal('subscribed'), topic: liveTopicSchema }),
+  /**
+   * What happens from now on arrives. `quiet_ms`: how long ago something was last published on a topic without sequence numbers, null when nothing was since the Hub
+   * began: what was read longer ago than that may have changed.
+   */
+  z.object({ type: z.literal('subscribed'), topic: liveTopicSchema, quiet_ms: z.int().nonnegative().nullable() }),
   z.object({ type: z.literal('published'), topic: liveTopicSchema, message: liveMessageSchema }),
   z.object({ type: z.literal('refused'), topic: liveTopicSchema.optional(), problem: problemSchema }),
 ])

@@ -60,7 +60,11 @@ test('a run is followed from its first event to its last, from wherever one begi
   using socket = await listen(hub, '/api/events/ws', { cookie })
   socket.send({ type: 'subscribe', topic: `run:${id}` })
   socket.send({ type: 'subscribe', topic: 'jobs' })
-  await socket.until((frames) => seqsOf(frames).length === 1 && frames.filter(({ type }) => type === 'subscribed').length === 2)
+  socket.send({ type: 'subscribe', topic: 'artifacts' })
+  const first = await socket.until((frames) => seqsOf(frames).length === 1 && frames.filter(({ type }) => type === 'subscribed').length === 3)
+  const quietMs = new Map(first.flatMap((frame) => (frame.type === 'subscribed' ? [[frame.topic, frame.quiet_ms] as const] : [])))
+  expect(quietMs.get('jobs')).toBeLessThan(60_000)
+  expect([quietMs.get(`run:${id}`), quietMs.get('artifacts')]).toEqual([null, null])
 
   await client.runs.cancel({ params: { id } })
   const { items: kept } = await client.runs.events({ params: { id } })

@@ -38,7 +38,7 @@ export interface PaletteOffer {
 export interface LiveInterest {
   topics: LiveTopic[]
   take(message: LiveMessage, cache: QueryClient): void
-  /** The connection was gone, and is back: what was told meanwhile is not told again. */
+  /** Something may have happened while nobody listened, which is not told again: the connection was gone, or was not there yet. */
   resumed(cache: QueryClient): void
 }
 

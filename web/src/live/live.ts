@@ -9,7 +9,7 @@ export interface Live {
   readonly status: Readonly<Ref<LiveStatus>>
   /**
    * Tells what is published on a topic. `run:<id>` and `operation:<id>` begin after `afterSeq` and leave no event out and none twice, whatever becomes of the
-   * network. Of the others `onResumed` says that something may have been missed. @returns a function that ends it
+   * network. Of the others `onResumed` says that something may have been missed, also before the first message. @returns a function that ends it
    */
   follow(topic: LiveTopic, listener: LiveListener, options?: { afterSeq?: number }): () => void
   /** Somebody signed in. */
@@ -43,8 +43,10 @@ export function createLive(): Live {
     for (const each of byTopic.get(frame.topic) ?? []) {
       if (frame.type === 'published') pass(each, frame.message)
       else if (frame.type === 'subscribed') {
-        if (each.isSubscribed) each.listener.onResumed?.()
+        // The connection was gone; or something happened since this page began, after it had asked and before it listened.
+        const maybeMissed = each.isSubscribed || (frame.quiet_ms !== null && frame.quiet_ms < performance.now())
         each.isSubscribed = true
+        if (maybeMissed) each.listener.onResumed?.()
       }
     }
   }
