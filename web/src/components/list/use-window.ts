@@ -2,6 +2,14 @@ import { computed, onBeforeUnmount, onMounted, ref, type Ref, watch } from 'vue'
 
 const extraRows = 12
 
+const patienceMs = 200
+
+/** When what the page shows by now is drawn and nothing else is to do. Not every browser says when it is idle. */
+function whenIdle(work: () => void): void {
+  if (typeof requestIdleCallback === 'undefined') requestAnimationFrame(() => setTimeout(work))
+  else requestIdleCallback(work, { timeout: patienceMs })
+}
+
 /** Whether it is time for the next page: a fast wheel turns a few hundred rows while it comes, but of a short list not all is wanted. */
 export function isNearEnd(to: number, count: number): boolean {
   return to >= count - Math.min(500, count / 3)
@@ -20,7 +28,8 @@ export function useWindow(body: Readonly<Ref<HTMLElement | null>>, count: () => 
     const height = scroller instanceof Window ? innerHeight : scroller.clientHeight
     const extra = isAnyDrawn ? extraRows : 0
     first.value = Math.max(0, Math.floor((top - body.value.getBoundingClientRect().top) / rowHeightPx) - extra)
-    seen.value = Math.ceil(height / rowHeightPx) + 2 * extra
+    // Never fewer than there are: rows that go would have the page laid out again.
+    seen.value = Math.max(seen.value, Math.ceil(height / rowHeightPx) + 2 * extra)
   }
 
   onMounted(() => {
@@ -29,17 +38,15 @@ export function useWindow(body: Readonly<Ref<HTMLElement | null>>, count: () => 
     addEventListener('resize', look)
     look()
   })
-  // The rows that are seen come first; those around them when these are there.
+  // The rows that are seen come first; those around them when these are there and the page has nothing else to do.
   watch(
     () => count() > 0,
     (isAny) => {
       if (!isAny || isAnyDrawn) return
-      requestAnimationFrame(() =>
-        setTimeout(() => {
-          isAnyDrawn = true
-          look()
-        }),
-      )
+      whenIdle(() => {
+        isAnyDrawn = true
+        look()
+      })
     },
     { immediate: true },
   )
