@@ -34,10 +34,10 @@ test('files change while they are read, and the warning tag appears in the list 
     await page.getByText('Nothing has run yet').waitFor()
     // Nothing is clicked and nothing is loaded again: the list hears of it.
     const { run_id: runId } = await client.jobs.run({ params: { id: job.id } })
-    const tag = page.locator('[data-warning-tag]')
-    await tag.waitFor({ timeout: 90_000 })
     const run = await ended(client, runId)
     expect(run.consistency_changed_total).toBeGreaterThan(0)
+    const tag = page.locator('[data-warning-tag]')
+    await tag.waitFor({ timeout: 90_000 })
     expect(await tag.textContent()).toContain(`${run.consistency_changed_total} changed`)
 
     await page.locator('tbody').getByText('Warning').click()
